@@ -1,0 +1,23 @@
+"""Reuse, merge, explain and deploy trained networks with Keras 3.
+
+`amalgamation` registers its classes for loading as soon as `keras_vipa` is
+imported; `datasets` and `export` are imported when they are first used.
+"""
+
+import importlib
+
+from keras_vipa import amalgamation as amalgamation
+
+__version__ = "0.1.0"
+
+_LAZY = ("applications", "datasets", "export")
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        return importlib.import_module(f"keras_vipa.{name}")
+    raise AttributeError(f"module 'keras_vipa' has no attribute '{name}'")
+
+
+def __dir__():
+    return sorted([*globals(), *_LAZY])
