@@ -46,7 +46,7 @@ setup(
     ],
     package_dir={"keras_vipa.saved_models": "saved_models"},
     package_data={
-        "keras_vipa.datasets": ["*.npz", "*.webp", "*.json", "*.md"],
+        "keras_vipa.datasets": ["*.csv", "*.npz", "*.webp", "*.md"],
         "keras_vipa.saved_models": ["*.keras", "*.h5", "*.tflite", "*.md"],
     },
     install_requires=[

@@ -1,0 +1,278 @@
+"""Trained networks as plain lists of steps that can be rewritten."""
+
+import collections
+
+import keras
+import numpy as np
+
+LINEAR = (keras.layers.Conv2D, keras.layers.Dense)
+_ABSORBING = (*LINEAR, keras.layers.DepthwiseConv2D)
+IDENTITY = keras.layers.Identity
+_BATCH_NORM = keras.layers.BatchNormalization
+_END_ACTIVATIONS = ("softmax", "sigmoid", "log_softmax")
+
+Step = collections.namedtuple("Step", ["kind", "config", "weights", "inputs"])
+Step.__doc__ = """One call of a layer inside a network.
+
+Args:
+    kind: class of the layer; `None` for the image, which is step 0.
+    config: dict. The layer's configuration.
+    weights: list of arrays, as `layer.get_weights()` returns them, or `None`
+        for weights that are still to be drawn.
+    inputs: tuple of integers. The steps whose outputs the layer takes.
+"""
+
+
+def is_linear(step):
+    """Whether a step is a convolution over all channels or a dense layer."""
+    return step.kind in LINEAR and step.config.get("groups", 1) == 1
+
+
+def build(steps, name=None):
+    """Functional model of a list of steps.
+
+    Args:
+        steps: list of `Step`.
+        name: string. Name of the model.
+
+    Returns:
+        Tuple of the `keras.Model`, the list of its layers and the list of
+        its symbolic tensors, both in the order of `steps`.
+    """
+    tensors = [keras.Input(**steps[0].config)]
+    layers = [None]
+    for step in steps[1:]:
+        layer = step.kind.from_config(step.config)
+        inputs = [tensors[i] for i in step.inputs]
+        tensors.append(layer(inputs[0] if len(inputs) == 1 else inputs))
+        if step.weights:
+            layer.set_weights(step.weights)
+        layers.append(layer)
+    return keras.Model(tensors[0], tensors[-1], name=name), layers, tensors
+
+
+def plain_steps(model, name="teacher"):
+    """Steps of a trained classifier in inference mode, in the plainest form.
+
+    Nested models are unfolded, activations inside layers become layers of
+    their own, BatchNormalization directly behind a convolution or dense layer
+    is absorbed into it with its moving statistics, random augmentations are
+    dropped, and so is a softmax or sigmoid at the end. A term of a sum that
+    does not come from a linear layer passes an `Identity` layer. The outputs
+    are otherwise those of the model. The model itself is not changed.
+
+    Args:
+        model: functional or sequential `keras.Model` with one input and one
+            output.
+        name: string. What messages call the model.
+
+    Returns:
+        List of `Step`, in an order of computation.
+
+    Raises:
+        ValueError: If the model is of another kind, or has a layer that a
+            network of other widths could not have.
+    """
+    steps = _trace(model, name)
+    steps = _mark_shortcuts(_absorb_normalization(steps))
+    steps = _drop_end_activation(steps)
+    has_linear = False
+    for step in steps[1:]:
+        has_linear = has_linear or is_linear(step)
+        if has_linear and not _fits_any_width(step):
+            raise ValueError(
+                "Layer-wise amalgamation handles Conv2D, DepthwiseConv2D, "
+                "Dense, BatchNormalization, Add and layers without weights. "
+                f"Received: {name} with layer '{step.config.get('name')}' "
+                f"({step.kind.__name__}). For other networks use common "
+                "feature learning (arXiv:1906.10546)."
+            )
+    return steps
+
+
+def absorb(step, normalization):
+    """A linear step that includes the BatchNormalization behind it.
+
+    With `s = gamma / sqrt(moving_variance + epsilon)`,
+
+        kernel' = s * kernel
+        bias'   = s * (bias - moving_mean) + beta
+
+    Args:
+        step: `Step` of a Conv2D, DepthwiseConv2D or Dense layer.
+        normalization: `Step` of the BatchNormalization.
+
+    Returns:
+        A `Step` of the same layer, with a bias.
+    """
+    kernel = step.weights[0]
+    channels = normalization.weights[-1].shape[0]
+    bias = step.weights[1] if step.config["use_bias"] else np.zeros(channels)
+    weights = iter(normalization.weights)
+    gamma = next(weights) if normalization.config["scale"] else 1.0
+    beta = next(weights) if normalization.config["center"] else 0.0
+    mean, variance = weights
+    scale = gamma / np.sqrt(variance + normalization.config["epsilon"])
+    # The channels of a depthwise kernel are spread over its last two axes.
+    is_depthwise = step.kind is keras.layers.DepthwiseConv2D
+    shape = kernel.shape[-2:] if is_depthwise else (channels,)
+    return step._replace(
+        config={**step.config, "use_bias": True},
+        weights=[
+            kernel * np.reshape(scale, shape),
+            scale * (bias - mean) + beta,
+        ],
+    )
+
+
+def _trace(model, name):
+    """Steps of a model as it is, with nested models unfolded."""
+    if not hasattr(model, "inputs") or len(model.inputs or ()) != 1:
+        raise ValueError(
+            "A teacher must be a functional or sequential keras.Model with "
+            f"one input. Received: {name}, a {type(model).__name__}."
+        )
+    shape = tuple(model.inputs[0].shape[1:])
+    steps = [Step(None, {"shape": shape, "name": "image"}, [], ())]
+    last = _append_model(steps, model, 0, set())
+    if last != len(steps) - 1 or len(model.outputs) != 1:
+        raise ValueError(
+            "A teacher must have one output. Received: "
+            f"{name} with {len(model.outputs)} outputs."
+        )
+    return steps
+
+
+def _append_model(steps, model, source, names):
+    """Append the layer calls of a model; returns the step of its output."""
+    model = keras.Model(model.inputs, model.outputs)
+    config = model.get_config()
+    operations = {operation.name: operation for operation in model.operations}
+    place = {}
+    pending = [
+        (layer["name"], number, _tensors(node))
+        for layer in config["layers"]
+        for number, node in enumerate(layer["inbound_nodes"])
+    ]
+    for layer in config["layers"]:
+        if layer["class_name"] == "InputLayer":
+            place[layer["name"], 0] = source
+    # A layer that is called twice may be listed before its second input.
+    while pending:
+        call = next(c for c in pending if all(i in place for i in c[2]))
+        pending.remove(call)
+        layer_name, number, inputs = call
+        place[layer_name, number] = _append_call(
+            steps,
+            operations[layer_name],
+            tuple(place[i] for i in inputs),
+            names,
+        )
+    return place[_tensors(config["output_layers"], bare=True)[0]]
+
+
+def _append_call(steps, layer, inputs, names):
+    """Append one layer call; returns the step of its output."""
+    if isinstance(layer, keras.Model):
+        return _append_model(steps, layer, inputs[0], names)
+    is_augmentation = type(layer).__name__.startswith("Random")
+    if isinstance(layer, IDENTITY) or is_augmentation:
+        return inputs[0]
+    kind = keras.layers.Add if type(layer).__name__ == "Add" else type(layer)
+    config = {} if kind is not type(layer) else dict(layer.get_config())
+    if kind is keras.layers.Reshape and len(config["target_shape"]) == 1:
+        kind, config = keras.layers.Flatten, {}
+    # Layers that a teacher had frozen are to be trained in a student.
+    config.pop("trainable", None)
+    config["name"] = _unique(layer.name, names)
+    activation = config.get("activation")
+    splits = kind in _ABSORBING and activation != "linear"
+    if splits:
+        config["activation"] = "linear"
+    weights = layer.get_weights() if hasattr(layer, "get_weights") else []
+    steps.append(Step(kind, config, weights, inputs))
+    if splits:
+        config = {
+            "name": _unique(f"{config['name']}_activation", names),
+            "activation": activation,
+        }
+        inputs = (len(steps) - 1,)
+        steps.append(Step(keras.layers.Activation, config, [], inputs))
+    return len(steps) - 1
+
+
+def _tensors(node, bare=False):
+    """(layer name, call number) of each tensor named in a configuration."""
+    if isinstance(node, dict):
+        if "keras_history" in node:
+            name, number, _ = node["keras_history"]
+            return [(name, number)]
+        return [pair for value in node.values() for pair in _tensors(value)]
+    if bare and len(node) == 3 and isinstance(node[0], str):
+        return [(node[0], node[1])]
+    if isinstance(node, (list, tuple)):
+        return [pair for value in node for pair in _tensors(value, bare)]
+    return []
+
+
+def _unique(name, names):
+    while name in names:
+        name += "_again"
+    names.add(name)
+    return name
+
+
+def _absorb_normalization(steps):
+    uses = collections.Counter(i for step in steps for i in step.inputs)
+    new = []
+    place = []
+    for step in steps:
+        source = step.inputs[0] if step.inputs else None
+        inputs = tuple(place[i] for i in step.inputs)
+        if (
+            step.kind is _BATCH_NORM
+            and steps[source].kind in _ABSORBING
+            and uses[source] == 1
+        ):
+            new[inputs[0]] = absorb(new[inputs[0]], step)
+            place.append(inputs[0])
+        else:
+            new.append(step._replace(inputs=inputs))
+            place.append(len(new) - 1)
+    return new
+
+
+def _mark_shortcuts(steps):
+    new = []
+    place = []
+    for step in steps:
+        inputs = [place[i] for i in step.inputs]
+        if step.kind is keras.layers.Add:
+            for term, source in enumerate(inputs):
+                if not is_linear(new[source]):
+                    name = f"{step.config['name']}_shortcut_{term + 1}"
+                    new.append(Step(IDENTITY, {"name": name}, [], (source,)))
+                    inputs[term] = len(new) - 1
+        new.append(step._replace(inputs=tuple(inputs)))
+        place.append(len(new) - 1)
+    return new
+
+
+def _drop_end_activation(steps):
+    last = steps[-1]
+    is_end = last.kind is keras.layers.Softmax or (
+        last.kind is keras.layers.Activation
+        and last.config["activation"] in _END_ACTIVATIONS
+    )
+    return steps[:-1] if is_end else steps
+
+
+def _fits_any_width(step):
+    if step.kind in (*_ABSORBING, _BATCH_NORM, keras.layers.Add):
+        return step.config.get("groups", 1) == 1
+    depends_on_width = ("Reshape", "Permute", "Lambda")
+    return (
+        len(step.inputs) == 1
+        and not step.weights
+        and step.kind.__name__ not in depends_on_width
+    )

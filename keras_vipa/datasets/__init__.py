@@ -1,0 +1,10 @@
+"""Images with optional labels, embedded or from disk, in one form."""
+
+from keras_vipa.datasets.digits import digits
+from keras_vipa.datasets.emoji import emoji
+from keras_vipa.datasets.folder import folder
+from keras_vipa.datasets.image_set import ImageSet
+from keras_vipa.datasets.image_set import class_groups
+from keras_vipa.datasets.tfds import tfds
+
+__all__ = ["ImageSet", "class_groups", "digits", "emoji", "folder", "tfds"]

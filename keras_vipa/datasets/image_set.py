@@ -1,0 +1,402 @@
+"""Images with optional labels: what every function of `datasets` returns."""
+
+import numpy as np
+
+
+class ImageSet:
+    """Images in memory, with any number of labels or with none.
+
+    A label is a named column: one class per image (int32, `-1` where it is
+    not known) or any number of classes per image (multi-hot uint8). An image
+    set holds `n * height * width * 3` bytes of pixels.
+
+    Args:
+        images: uint8 array `(n, height, width, 3)`. RGB in [0, 255].
+        labels: dict of str to array. Label name to an integer array `(n,)`
+            of class indices, -1 where not known, or to a multi-hot array
+            `(n, num_classes)` of zeros and ones. Defaults to no label.
+        class_names: dict of str to list of str. Label name to the names of
+            its classes. A label without names gets "0", "1" and so on.
+        label: str. The label that methods use when they are not told which.
+            Defaults to the only label where there is one, else to `None`.
+        name: str. A short name for reports.
+        info: dict of str to sequence of length n. What else is known of each
+            image, such as its `"path"`. Kept as arrays.
+
+    Attributes:
+        images: uint8 array `(n, height, width, 3)`.
+        labels: dict of str to int32 array `(n,)` or uint8 array
+            `(n, num_classes)`.
+        class_names: dict of str to list of str.
+        label: str or `None`.
+        name: str.
+        info: dict of str to array `(n,)`.
+
+    Raises:
+        ValueError: If images, labels, names and info do not fit together.
+
+    Example:
+
+    >>> import numpy as np
+    >>> images = np.zeros((4, 8, 8, 3), "uint8")
+    >>> pets = ImageSet(images, {"pet": [0, 1, 1, -1]}, {"pet": ["cat", "dog"]})
+    >>> len(pets), pets.array().shape, pets.num_classes()
+    (4, (4, 8, 8, 3), 2)
+    >>> pets.of_classes(["dog"]).y().tolist()
+    [1, 1]
+    """
+
+    def __init__(
+        self,
+        images,
+        labels=None,
+        class_names=None,
+        label=None,
+        name="images",
+        info=None,
+    ):
+        images = np.asarray(images)
+        if images.dtype != "uint8" or images.ndim != 4 or images.shape[3] != 3:
+            raise ValueError(
+                "`images` must be a uint8 array (n, height, width, 3). "
+                f"Received: shape={images.shape}, dtype={images.dtype}"
+            )
+        self.images = images
+        self.name = name
+        self.labels = {}
+        self.class_names = {}
+        for key, values in (labels or {}).items():
+            self._add_label(key, values, (class_names or {}).get(key))
+        if label is None and len(self.labels) == 1:
+            label = next(iter(self.labels))
+        self.label = label if label is None else self._label_name(label)
+        self.info = {}
+        for key, values in (info or {}).items():
+            self.info[key] = np.asarray(values)
+            self._check_length(key, self.info[key])
+
+    def _add_label(self, key, values, names):
+        values = np.asarray(values)
+        self._check_length(key, values)
+        multi_hot = values.ndim == 2
+        if values.ndim not in (1, 2) or values.dtype.kind not in "iub":
+            raise ValueError(
+                f"Label {key!r} must hold whole numbers, as an array (n,) or "
+                f"(n, num_classes). Received: shape={values.shape}, "
+                f"dtype={values.dtype}"
+            )
+        values = values.astype("int32")
+        if names is None:
+            count = values.shape[1] if multi_hot else values.max(initial=-1) + 1
+            names = range(count)
+        smallest, largest = (0, 1) if multi_hot else (-1, len(names) - 1)
+        if not np.isin(values, np.arange(smallest, largest + 1)).all():
+            raise ValueError(
+                f"Label {key!r} must lie between {smallest} and {largest}. "
+                f"Received: values from {values.min()} to {values.max()}"
+            )
+        if multi_hot and len(names) != values.shape[1]:
+            raise ValueError(
+                f"Label {key!r} must have one name for each of its columns. "
+                f"Received: {values.shape[1]} columns and {len(names)} names"
+            )
+        self.labels[key] = values.astype("uint8") if multi_hot else values
+        self.class_names[key] = [str(name) for name in names]
+
+    def _check_length(self, key, values):
+        if values.ndim == 0 or len(values) != len(self.images):
+            raise ValueError(
+                f"{key!r} must have one entry for each of the "
+                f"{len(self.images)} images. Received: shape={values.shape}"
+            )
+
+    def _label_name(self, label):
+        label = self.label if label is None else label
+        if label not in self.labels:
+            raise ValueError(
+                f"`label` must be one of the labels of {self.name!r}, "
+                f"{sorted(self.labels)}. Received: label={label!r}"
+            )
+        return label
+
+    def _one_class_label(self, label):
+        label = self._label_name(label)
+        if self.labels[label].ndim == 2:
+            raise ValueError(
+                "`label` must have one class per image here, not several. "
+                f"Received: label={label!r}, which is multi-hot"
+            )
+        return label
+
+    def __len__(self):
+        """Return the number of images."""
+        return len(self.images)
+
+    def __repr__(self):
+        """Return the name, the shape and the labels in one line."""
+        labels = {key: self.num_classes(key) for key in self.labels}
+        return (
+            f"ImageSet(name={self.name!r}, shape={self.images.shape}, "
+            f"classes={labels})"
+        )
+
+    def array(self, index=None):
+        """Return images as the networks of this package take them.
+
+        Args:
+            index: int, slice, index array or boolean mask. Which images.
+                Defaults to all of them.
+
+        Returns:
+            A float32 array `(n, height, width, 3)`, RGB in [0, 1]; without
+            the first axis if `index` is an int.
+        """
+        images = self.images if index is None else self.images[index]
+        return images.astype("float32") / np.float32(255.0)
+
+    def y(self, label=None):
+        """Return a label as an array.
+
+        Args:
+            label: str. Which label. Defaults to the set's default label.
+
+        Returns:
+            An int32 array `(n,)` of class indices, -1 where not known, or a
+            multi-hot uint8 array `(n, num_classes)`.
+
+        Raises:
+            ValueError: If there is no such label.
+        """
+        return self.labels[self._label_name(label)]
+
+    def num_classes(self, label=None):
+        """Return the number of classes of a label.
+
+        Args:
+            label: str. Which label. Defaults to the set's default label.
+
+        Returns:
+            An int, which counts classes without an image, too.
+
+        Raises:
+            ValueError: If there is no such label.
+        """
+        return len(self.class_names[self._label_name(label)])
+
+    def select(self, index):
+        """Return some of the images, with their labels.
+
+        Args:
+            index: slice, index array or boolean mask. Which images, in which
+                order.
+
+        Returns:
+            An `ImageSet` (a view of this one for a slice, else a copy).
+
+        Raises:
+            ValueError: If `index` does not fit the number of images.
+        """
+        if not isinstance(index, slice):
+            index = np.atleast_1d(np.asarray(index))
+            # NumPy makes an empty list a float array, which indexes nothing.
+            index = index.astype(int) if index.size == 0 else index
+        try:
+            images = self.images[index]
+        except IndexError as error:
+            raise ValueError(
+                f"`index` must select among {len(self)} images. "
+                f"Received: index={index!r}"
+            ) from error
+        return ImageSet(
+            images,
+            labels={key: value[index] for key, value in self.labels.items()},
+            class_names=self.class_names,
+            label=self.label,
+            name=self.name,
+            info={key: value[index] for key, value in self.info.items()},
+        )
+
+    def of_classes(self, classes, label=None, relabel=False):
+        """Return the images of some classes.
+
+        Args:
+            classes: sequence of int or str. Class indices or class names.
+            label: str. The label they belong to. Defaults to the set's
+                default label.
+            relabel: bool. Whether to count these classes from 0 in the order
+                given, and to forget the names of the others.
+
+        Returns:
+            An `ImageSet` in the order of this one.
+
+        Raises:
+            ValueError: If there is no such label or class, if a class is
+                given twice, or if the label is multi-hot.
+
+        Example:
+
+        >>> from keras_vipa.datasets import digits
+        >>> two = digits("test").of_classes([7, 3], relabel=True)
+        >>> two.class_names["digit"], sorted(set(two.y().tolist()))
+        (['7', '3'], [0, 1])
+        """
+        label = self._one_class_label(label)
+        names = self.class_names[label]
+        wanted = [
+            names.index(item) if item in names else item for item in classes
+        ]
+        known = set(range(len(names)))
+        if not known.issuperset(wanted) or len(set(wanted)) < len(wanted):
+            raise ValueError(
+                f"`classes` must be different names or indices of the "
+                f"{len(names)} classes of {label!r}. Received: "
+                f"classes={classes!r}"
+            )
+        chosen = self.select(np.isin(self.labels[label], wanted))
+        if relabel:
+            new_index = np.full(len(names), -1, "int32")
+            new_index[wanted] = np.arange(len(wanted))
+            chosen.labels[label] = new_index[chosen.labels[label]]
+            chosen.class_names[label] = [names[index] for index in wanted]
+        return chosen
+
+    def few_per_class(self, n, seed=0, label=None):
+        """Return a few labelled examples of each class.
+
+        A class with fewer than `n` images keeps all of them; images whose
+        class is not known are left out. With the same seed, a smaller `n`
+        gives a part of what a larger one gives.
+
+        Args:
+            n: int. Images per class, positive.
+            seed: int. Which ones: the same seed chooses the same images.
+            label: str. The label that names the classes. Defaults to the
+                set's default label.
+
+        Returns:
+            An `ImageSet` in the order of this one.
+
+        Raises:
+            ValueError: If `n` is not a positive integer, or the label is
+                unknown or multi-hot.
+
+        Example:
+
+        >>> from keras_vipa.datasets import digits
+        >>> len(digits("train").few_per_class(5))
+        50
+        """
+        label = self._one_class_label(label)
+        if not isinstance(n, int | np.integer) or n < 1:
+            raise ValueError(
+                f"`n` must be a positive integer. Received: n={n!r}"
+            )
+        order = np.random.default_rng(seed).permutation(len(self))
+        shuffled = self.labels[label][order]
+        chosen = [
+            order[shuffled == index][:n]
+            for index in range(self.num_classes(label))
+        ]
+        return self.select(np.sort(np.concatenate([[], *chosen]).astype(int)))
+
+    def to_tf_dataset(self, batch_size=64, label=None, shuffle=True, seed=0):
+        """Return the images, batch by batch, as a `tf.data.Dataset`.
+
+        Labels are given only to those who ask: by default the data set has
+        images and nothing else.
+
+        Args:
+            batch_size: int. Images per batch; the last batch may be smaller.
+            label: str. The label to yield beside the images. Defaults to
+                `None`: no label.
+            shuffle: bool. Whether to shuffle, anew in each epoch.
+            seed: int. Seed of the shuffling.
+
+        Returns:
+            A `tf.data.Dataset` of float32 images `(batch, height, width, 3)`,
+            RGB in [0, 1]; with `label`, of pairs `(images, labels)`, with
+            labels as in `y()`.
+
+        Raises:
+            ValueError: If there is no such label, or `batch_size` is not a
+                positive integer.
+
+        Example:
+
+        >>> from keras_vipa.datasets import digits
+        >>> dataset = digits("test").to_tf_dataset(batch_size=32)
+        >>> dataset.element_spec.shape
+        TensorShape([None, 8, 8, 3])
+        """
+        import tensorflow as tf
+
+        if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+            raise ValueError(
+                "`batch_size` must be a positive integer. "
+                f"Received: batch_size={batch_size!r}"
+            )
+        images = tf.constant(self.images)
+        labels = None if label is None else tf.constant(self.y(label))
+
+        def take(index):
+            batch = tf.cast(tf.gather(images, index), "float32") / 255.0
+            return batch if label is None else (batch, tf.gather(labels, index))
+
+        # Shuffling indices costs no second copy of the images.
+        dataset = tf.data.Dataset.range(len(self))
+        if shuffle:
+            dataset = dataset.shuffle(max(len(self), 1), seed=seed)
+        dataset = dataset.batch(batch_size).map(take)
+        return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def class_groups(num_classes, num_groups, overlap=0, seed=None):
+    """Split the classes 0..num_classes-1 into groups, one for each teacher.
+
+    Sizes differ by one at most before the overlap. Group `i` also gets the
+    first `overlap` classes of group `i + 1`, and the last group those of the
+    first one, so that each group shares exactly `overlap` classes with each
+    of its two neighbours. Two groups are neighbours once: the first gets
+    classes of the second, and nothing comes back.
+
+    Args:
+        num_classes: int. Number of classes.
+        num_groups: int. Number of groups, 1 to `num_classes`.
+        overlap: int. Number of classes that neighbouring groups share, from
+            0 to the size of the smallest group.
+        seed: int. Seed of a random assignment. Defaults to `None`: classes in
+            order, as in 0 1 2 | 3 4 5.
+
+    Returns:
+        A list of `num_groups` sorted lists of ints.
+
+    Raises:
+        ValueError: If there are more groups than classes, or `overlap` is
+            negative or larger than a group.
+
+    Example:
+
+    >>> class_groups(6, 3)
+    [[0, 1], [2, 3], [4, 5]]
+    >>> class_groups(6, 3, overlap=1)
+    [[0, 1, 2], [2, 3, 4], [0, 4, 5]]
+    """
+    if not 1 <= num_groups <= num_classes:
+        raise ValueError(
+            "`num_groups` must lie between 1 and `num_classes`. Received: "
+            f"num_groups={num_groups}, num_classes={num_classes}"
+        )
+    largest = num_classes // num_groups if num_groups > 1 else 0
+    if not 0 <= overlap <= largest:
+        raise ValueError(
+            f"`overlap` must lie between 0 and {largest} for {num_classes} "
+            f"classes in {num_groups} groups. Received: overlap={overlap}"
+        )
+    order = np.arange(num_classes)
+    if seed is not None:
+        order = np.random.default_rng(seed).permutation(num_classes)
+    parts = [part.tolist() for part in np.array_split(order, num_groups)]
+    borrowed = [part[:overlap] for part in parts[1:] + parts[:1]]
+    if num_groups == 2:
+        borrowed[1] = []
+    return [sorted(own + extra) for own, extra in zip(parts, borrowed)]

@@ -1,0 +1,491 @@
+"""Trained models as LiteRT, SavedModel and ONNX files, and how to run LiteRT.
+
+`model.save("name.keras")` keeps a model that can be trained on. The files made
+here only compute the outputs, without Keras and without our code.
+"""
+
+import contextlib
+import functools
+import importlib
+import json
+import os
+import pathlib
+import re
+import sys
+import tempfile
+import warnings
+
+import keras
+import numpy as np
+
+PRECISIONS = ("float32", "float16", "int8")
+
+
+def to_litert(
+    model, path, precision="float32", samples=None, batch_size=1, verbose=False
+):
+    """Write a model as a LiteRT (`.tflite`) file for phones and small boards.
+
+    The file only holds operations that are built into LiteRT, so that every
+    runtime can load it. Sizes that the model leaves open, such as height and
+    width, stay open; the batch does not. A model under a mixed precision
+    policy is exported as its float32 copy, since LiteRT has no kernels that
+    compute in float16.
+
+    Inputs and outputs are those of the model whatever the precision (float32
+    for pictures), so the calling code stays the same:
+
+    - `"float32"`: the weights as they are.
+    - `"float16"`: weights stored in 16 bits, half the size; the arithmetic is
+      float32 on a CPU and float16 where a GPU offers it.
+    - `"int8"`: weights and activations are 8-bit integers, a quarter of the
+      size. The ranges of the activations are those met on `samples`. An
+      operation that has no integer kernel stays in float32.
+
+    Args:
+        model: Keras model. Functional and Sequential models have the input
+            shapes that they were built with. Of any other model the recorded
+            shapes of its `build()` or first call are used, with float inputs.
+        path: str or path. The file, ending in `.tflite`, in a folder that
+            exists. A file of that name is replaced.
+        precision: str. `"float32"`, `"float16"` or `"int8"`. Defaults to
+            `"float32"`.
+        samples: array, list of arrays in the order of the inputs, or dict of
+            arrays by input name. Each is `(n, ...)`: n examples of what the
+            model will see; some hundred are usual (our choice). Required by
+            `"int8"`, unused otherwise. Defaults to `None`.
+        batch_size: integer. Rows that one call of the file takes. Defaults to
+            1 (our choice: what a phone does, and recurrent layers convert with
+            a fixed batch only).
+        verbose: boolean. Whether to show what the converter prints. Defaults
+            to `False`.
+
+    Returns:
+        The path of the file, a `pathlib.Path`.
+
+    Raises:
+        ValueError: If `precision`, `batch_size` or `path` is not as above, if
+            `samples` is missing, empty or does not fit the inputs, if the
+            model is not built or needs an operation that LiteRT does not have,
+            or if a model for `"int8"` has a recurrent layer without `unroll`.
+        RuntimeError: If Keras does not run on the TensorFlow backend.
+
+    Example:
+
+    ```python
+    path = to_litert(model, "student.tflite", "int8", samples=images[:200])
+    logits = run_litert(path, images)
+    ```
+    """
+    _check_model(model)
+    path = _check_path(path, ".tflite")
+    if precision not in PRECISIONS:
+        raise ValueError(
+            f"`precision` must be one of {', '.join(PRECISIONS)}. "
+            f"Received: precision={precision!r}"
+        )
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(
+            "`batch_size` must be a positive integer. "
+            f"Received: batch_size={batch_size!r}"
+        )
+    signature = _input_signature(model, batch_size)
+    if precision == "int8":
+        samples = _check_samples(samples, keras.tree.flatten(signature))
+        _check_loops(model, signature)
+    options = _converter_options(precision, samples, batch_size)
+    with _written_beside(path) as part, _quiet(verbose):
+        try:
+            _float32(model).export(
+                part,
+                format="litert",
+                verbose=verbose,
+                input_signature=signature,
+                **options,
+            )
+        except Exception as error:
+            _explain(error, model)
+            raise
+    return path
+
+
+def to_saved_model(model, path, verbose=False):
+    """Write a model as a TensorFlow SavedModel with the endpoint `serve`.
+
+    Args:
+        model: Keras model. Built; its input shapes are found as in
+            `to_litert`, with an open batch.
+        path: str or path. The folder to write, in a folder that exists. A
+            SavedModel of that name is replaced.
+        verbose: boolean. Whether to show what TensorFlow prints. Defaults to
+            `False`.
+
+    Returns:
+        The path of the folder, a `pathlib.Path`.
+
+    Raises:
+        ValueError: If there is something else than a SavedModel at `path`, or
+            if the model is not built.
+        RuntimeError: If Keras does not run on the TensorFlow backend.
+
+    Example:
+
+    ```python
+    path = to_saved_model(model, "student")
+    served = tf.saved_model.load(path)
+    logits = served.serve(images)
+    ```
+    """
+    _check_model(model)
+    path = _check_path(path)
+    is_ours = (path / "saved_model.pb").is_file()
+    if path.exists() and not is_ours:
+        raise ValueError(
+            "`path` must be free or a SavedModel, which is replaced. "
+            f"Received: path='{path}'"
+        )
+    signature = _input_signature(model, None)
+    with _written_beside(path) as part, _quiet(verbose):
+        model.export(
+            part,
+            format="tf_saved_model",
+            verbose=verbose,
+            input_signature=signature,
+        )
+    return path
+
+
+def to_onnx(model, path, verbose=False):
+    """Write a model as an ONNX file.
+
+    Args:
+        model: Keras model. Built; its input shapes are found as in
+            `to_litert`, with an open batch.
+        path: str or path. The file, ending in `.onnx`, in a folder that
+            exists. A file of that name is replaced.
+        verbose: boolean. Whether to show what the converter prints. Defaults
+            to `False`.
+
+    Returns:
+        The path of the file, a `pathlib.Path`.
+
+    Raises:
+        ImportError: If `onnx` or `tf2onnx` is not installed.
+        ValueError: If `path` is not as above or the model is not built.
+        RuntimeError: If Keras does not run on the TensorFlow backend.
+
+    Example:
+
+    ```python
+    path = to_onnx(model, "student.onnx")
+    session = onnxruntime.InferenceSession(path)
+    name = session.get_inputs()[0].name
+    logits = session.run(None, {name: images})[0]
+    ```
+    """
+    _check_model(model)
+    path = _check_path(path, ".onnx")
+    signature = _input_signature(model, None)
+    with _written_beside(path) as part, _quiet(verbose):
+        _import("onnx", extra="onnx")
+        _import("tf2onnx", extra="onnx")
+        model.export(
+            part, format="onnx", verbose=verbose, input_signature=signature
+        )
+    return path
+
+
+def run_litert(path, inputs):
+    """Run a LiteRT file on the rows of an array.
+
+    The rows go through the file in its own batch size, which is one for files
+    of `to_litert` unless another was asked for. Sizes that the file leaves
+    open are taken from `inputs`.
+
+    Args:
+        path: str or path. The `.tflite` file.
+        inputs: array `(n, ...)`, n >= 1, or dict of such arrays by input name;
+            a model with several inputs needs the dict, because the file does
+            not keep their order. Cast to the type of the file's input.
+
+    Returns:
+        An array `(n, ...)`; a list of arrays if the model has several outputs
+        without names, a dict if they have names.
+
+    Raises:
+        ImportError: If `ai-edge-litert` is not installed.
+        ValueError: If the file cannot be read or `inputs` do not fit it.
+
+    Example:
+
+    ```python
+    logits = run_litert("student.tflite", images)
+    ```
+    """
+    litert = _import("ai_edge_litert.interpreter", extra="lite")
+    # LiteRT announces each of its CPU kernels' delegates.
+    with _quiet():
+        interpreter = litert.Interpreter(os.fspath(path))
+        runner = interpreter.get_signature_runner()
+        details = runner.get_input_details()
+        arrays = inputs if isinstance(inputs, dict) else [inputs]
+        arrays = _by_name(arrays, list(details), "inputs")
+        arrays = {
+            name: _as_input(
+                array,
+                name,
+                details[name]["shape_signature"],
+                details[name]["dtype"],
+            )
+            for name, array in arrays.items()
+        }
+        batch_size = min(detail["shape"][0] for detail in details.values())
+        results = [runner(**rows) for rows in _batches(arrays, batch_size)]
+    count = len(next(iter(arrays.values())))
+    return _as_keras_returns(
+        {
+            name: np.concatenate([result[name] for result in results])[:count]
+            for name in results[0]
+        }
+    )
+
+
+def _check_model(model):
+    if not isinstance(model, keras.Model):
+        raise ValueError(
+            f"`model` must be a `keras.Model`. Received: {type(model)}"
+        )
+    backend = keras.config.backend()
+    if backend != "tensorflow":
+        raise RuntimeError(
+            "Models are exported on the TensorFlow backend: start Python with "
+            "KERAS_BACKEND=tensorflow, load the model and export it there. "
+            f"Received: backend={backend!r}"
+        )
+
+
+def _check_path(path, ending=""):
+    path = pathlib.Path(path)
+    if not path.parent.is_dir():
+        raise ValueError(
+            f"`path` must be in a folder that exists. Received: path='{path}'"
+        )
+    if ending and (path.suffix != ending or path.is_dir()):
+        raise ValueError(
+            f"`path` must name a file ending in {ending}. "
+            f"Received: path='{path}'"
+        )
+    return path
+
+
+def _import(module, extra):
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImportError(
+            f"`{module}` is not installed. Run: "
+            f'pip install "keras_vipa[{extra}]"'
+        ) from error
+
+
+def _input_signature(model, batch_size):
+    """One structure of named `keras.InputSpec` for each argument of `call`."""
+
+    def spec(shape, name, dtype):
+        shape = (batch_size, *shape[1:])
+        return keras.InputSpec(
+            shape=shape, dtype=dtype, name=re.sub(r"\W", "_", name)
+        )
+
+    def specs(shape, name):
+        if isinstance(shape, dict):
+            return {key: specs(part, key) for key, part in shape.items()}
+        if any(isinstance(part, list | tuple | dict) for part in shape):
+            return [specs(s, f"{name}_{i}") for i, s in enumerate(shape)]
+        return spec(shape, name, model.variable_dtype)
+
+    if getattr(model, "inputs", None):
+        sequential = isinstance(model, keras.Sequential)
+        return keras.tree.map_structure(
+            lambda tensor: spec(tensor.shape, tensor.name, tensor.dtype),
+            model.inputs if sequential else [model.input],
+        )
+    config = model.get_build_config() or {}
+    shapes = config.get("shapes_dict", config)
+    if not shapes:
+        raise ValueError(
+            "A model must be built before it is exported: call it once on "
+            f"data. Received: model '{model.name}' without input shapes"
+        )
+    return [
+        specs(shape, argument.removesuffix("_shape"))
+        for argument, shape in shapes.items()
+    ]
+
+
+def _float32(model):
+    """Return the model, or its copy where it computes in another type."""
+    layers = [model, *model.layers]
+    if all(layer.compute_dtype == layer.variable_dtype for layer in layers):
+        return model
+    config = re.sub(r'"(mixed_)?b?float16"', '"float32"', model.to_json())
+    config = {**json.loads(config), "compile_config": None}
+    policy = keras.config.dtype_policy()
+    # Layers that the model creates by itself have the policy of the moment.
+    keras.config.set_dtype_policy("float32")
+    try:
+        copy = keras.saving.deserialize_keras_object(config)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _converter_options(precision, samples, batch_size):
+    import tensorflow as tf
+
+    # TFLITE_BUILTINS_INT8 would refuse a model for one float operation.
+    target_spec = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
+    if precision == "float32":
+        return {"target_spec": target_spec}
+    options = {
+        "target_spec": target_spec,
+        "optimizations": [tf.lite.Optimize.DEFAULT],
+    }
+    if precision == "float16":
+        target_spec["supported_types"] = [tf.float16]
+    else:
+        options["representative_dataset"] = lambda: _batches(
+            samples, batch_size
+        )
+    return options
+
+
+def _check_samples(samples, specs):
+    if samples is None:
+        raise ValueError(
+            '`samples` must be given for `precision="int8"`: an array of '
+            "examples of what the model will see. Received: samples=None"
+        )
+    if not isinstance(samples, dict | list | tuple):
+        samples = [samples]
+    arrays = _by_name(samples, [spec.name for spec in specs], "samples")
+    return {
+        spec.name: _as_input(
+            arrays[spec.name], spec.name, spec.shape, spec.dtype
+        )
+        for spec in specs
+    }
+
+
+def _check_loops(model, signature):
+    """Refuse what would end the process: LiteRT's calibrator crashes on it."""
+    import tensorflow as tf
+
+    tensors = keras.tree.map_structure(
+        lambda spec: tf.TensorSpec(spec.shape, spec.dtype, spec.name),
+        signature,
+    )
+    call = tf.function(functools.partial(model.__call__, training=False))
+    graph = call.get_concrete_function(*tensors).graph.as_graph_def()
+    nodes = [f.node_def for f in graph.library.function] + [graph.node]
+    operations = {node.op for part in nodes for node in part}
+    if "TensorListReserve" in operations:
+        raise ValueError(
+            'A model for `precision="int8"` must not have a loop that '
+            "collects a sequence. Build recurrent layers with `unroll=True`, "
+            f"or export in float16. Received: model '{model.name}'"
+        )
+
+
+def _as_input(array, name, shape, dtype):
+    """Cast rows for an input; an open size of it is `None` or -1."""
+    pairs = zip(shape[1:], array.shape[1:])
+    fits = all(size in (None, -1, given) for size, given in pairs)
+    if array.ndim != len(shape) or not fits:
+        sizes = ["n"] + [size if size != -1 else None for size in shape[1:]]
+        sizes = ", ".join(map(str, sizes))
+        raise ValueError(
+            f"Rows for the input '{name}' must be of shape ({sizes}). "
+            f"Received: shape={array.shape}"
+        )
+    return array.astype(dtype, copy=False)
+
+
+def _by_name(arrays, names, argument):
+    """Return arrays with equally many rows, as a dict by input name."""
+    if not isinstance(arrays, dict):
+        in_order = names if len(arrays) == len(names) else range(len(arrays))
+        arrays = dict(zip(in_order, arrays))
+    if set(arrays) != set(names):
+        raise ValueError(
+            f"`{argument}` must be a dict with one array for each of the "
+            f"inputs {names}. Received: {argument} for {list(arrays)}"
+        )
+    arrays = {name: np.asarray(arrays[name]) for name in names}
+    shapes = [array.shape for array in arrays.values()]
+    counts = {shape[:1] for shape in shapes}
+    if len(counts) > 1 or counts & {(), (0,)}:
+        raise ValueError(
+            f"`{argument}` must have at least one row, and equally many for "
+            f"each input. Received: shapes {shapes}"
+        )
+    return arrays
+
+
+def _batches(arrays, batch_size):
+    """Batches of equal size: the last is filled up with the first rows."""
+    count = len(next(iter(arrays.values())))
+    for start in range(0, count, batch_size):
+        rows = np.arange(start, start + batch_size) % count
+        yield {name: array[rows] for name, array in arrays.items()}
+
+
+def _as_keras_returns(outputs):
+    """Undo the names `output_0`, `output_1`, ... of outputs without names."""
+    in_order = [f"output_{i}" for i in range(len(outputs))]
+    if set(outputs) != set(in_order):
+        return outputs
+    arrays = [outputs[name] for name in in_order]
+    return arrays if len(arrays) > 1 else arrays[0]
+
+
+def _explain(error, model):
+    """Replace the converter's pages about a missing operation by a line."""
+    missing = re.search(r"(?:TF Select|Custom) ops: (.+)", str(error))
+    if missing:
+        raise ValueError(
+            "A model must be made of operations that LiteRT has built in. "
+            f"Received: model '{model.name}' with {missing[1].strip()}"
+        ) from error
+
+
+@contextlib.contextmanager
+def _written_beside(path):
+    """Yield a path to write to, which becomes `path` once it is complete."""
+    with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
+        part = pathlib.Path(folder, path.name)
+        yield part
+        if path.is_dir():
+            path.rename(part.with_suffix(".replaced"))
+        part.replace(path)
+
+
+@contextlib.contextmanager
+def _quiet(verbose=False):
+    """Drop the converters' messages; their errors come as exceptions."""
+    if verbose:
+        yield
+        return
+    # The converters write from C++, past Python's `sys.stderr`.
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with open(os.devnull, "w") as nowhere, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)

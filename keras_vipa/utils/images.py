@@ -1,0 +1,192 @@
+"""Read, resize and save pictures with Pillow."""
+
+import os
+import tempfile
+import warnings
+
+import numpy as np
+from PIL import Image
+from PIL import ImageOps
+
+# Pillow knows some forty formats, and some of them start other programs.
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+
+
+def check_size(size):
+    """Return a picture size as `(height, width)`.
+
+    Args:
+        size: int, or pair of ints `(height, width)`. In pixels, positive.
+
+    Returns:
+        A pair of ints `(height, width)`.
+
+    Raises:
+        ValueError: If `size` is anything else.
+
+    Example:
+
+    >>> check_size(32)
+    (32, 32)
+    >>> check_size([24, 32])
+    (24, 32)
+    """
+    pair = (size, size) if np.isscalar(size) else tuple(size)
+    whole = all(isinstance(side, int | np.integer) for side in pair)
+    if len(pair) != 2 or not whole or min(pair) < 1:
+        raise ValueError(
+            "`size` must be a positive integer or a pair of them, "
+            f"(height, width). Received: size={size!r}"
+        )
+    return int(pair[0]), int(pair[1])
+
+
+def fit_picture(picture, size):
+    """Scale a picture until it covers `size`, then crop its centre.
+
+    The proportions are kept: the side that is short compared to `size` is
+    scaled to it with Lanczos' filter, and what the other side has too much is
+    cut off, half of it at each end.
+
+    Args:
+        picture: uint8 array `(height, width, 3)`. RGB in [0, 255].
+        size: int, or pair of ints `(height, width)`. In pixels.
+
+    Returns:
+        A uint8 array `(height, width, 3)` of the size asked for.
+
+    Raises:
+        ValueError: If `size` is not a positive integer or a pair of them.
+
+    Example:
+
+    >>> import numpy as np
+    >>> fit_picture(np.zeros((60, 80, 3), "uint8"), 32).shape
+    (32, 32, 3)
+    """
+    height, width = check_size(size)
+    fitted = ImageOps.fit(
+        Image.fromarray(picture), (width, height), Image.Resampling.LANCZOS
+    )
+    return np.asarray(fitted)
+
+
+def read_picture(path):
+    """Read a PNG, JPEG, WebP, GIF or BMP file as 8-bit RGB.
+
+    The first frame is read and turned as its EXIF data says. Greyscale is
+    repeated into the three channels, 16-bit greyscale is scaled to 8 bits,
+    palettes and CMYK are converted and transparent pixels lie on white.
+
+    Args:
+        path: str or path. The file.
+
+    Returns:
+        A uint8 array `(height, width, 3)`, RGB in [0, 255].
+
+    Raises:
+        ValueError: If the file is missing, damaged or of another format, or
+            has more pixels than Pillow takes for harmless
+            (`PIL.Image.MAX_IMAGE_PIXELS`).
+
+    Example:
+
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = os.path.join(folder.name, "red.png")
+    >>> save_picture(path, np.full((2, 3, 3), (255, 0, 0), "uint8"))
+    >>> read_picture(path)[0, 0].tolist()
+    [255, 0, 0]
+    >>> folder.cleanup()
+    """
+    try:
+        # A device or a pipe has a name too, and opening it can hang.
+        if not os.path.isfile(path):
+            raise FileNotFoundError("no such file")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=FORMATS) as picture:
+                return _to_rgb(picture)
+    # Pillow's decoders raise a dozen kinds of error on damaged files.
+    except Exception as error:
+        raise ValueError(
+            "The file must be a readable PNG, JPEG, WebP, GIF or BMP picture "
+            f"({type(error).__name__}: {error}). Received: path={str(path)!r}"
+        ) from error
+
+
+def _to_rgb(picture):
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith("I"):
+        # Pillow would cut 16-bit grey levels off at 255 instead of scaling.
+        levels = np.asarray(picture).astype("int64")
+        grey = ((levels + 128) // 257).clip(0, 255).astype("uint8")
+        return np.repeat(grey[..., np.newaxis], 3, axis=-1)
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture)
+    return np.asarray(picture.convert("RGB"))
+
+
+def save_picture(path, picture):
+    """Save a picture; the ending of `path` says in which format.
+
+    The file is written beside its place and renamed, so that `path` never
+    holds half a picture.
+
+    Args:
+        path: str or path. The file; its folder must exist.
+        picture: array `(height, width, 3)`. RGB: uint8 in [0, 255], or float
+            in [0, 1], which is cut off at 0 and 1 and rounded.
+
+    Raises:
+        ValueError: If the array has another shape or dtype, or Pillow does
+            not know the ending.
+
+    Example:
+
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = os.path.join(folder.name, "grey.png")
+    >>> save_picture(path, np.full((2, 3, 3), 0.5))
+    >>> read_picture(path)[0, 0].tolist()
+    [128, 128, 128]
+    >>> folder.cleanup()
+    """
+    picture = np.asarray(picture)
+    if picture.dtype.kind == "f":
+        levels = np.nan_to_num(picture.astype("float64")).clip(0.0, 1.0) * 255.0
+        picture = np.floor(levels + 0.5).astype("uint8")
+    if picture.ndim != 3 or picture.shape[-1] != 3 or picture.dtype != "uint8":
+        raise ValueError(
+            "A picture must be a uint8 or float array (height, width, 3). "
+            f"Received: shape={picture.shape}, dtype={picture.dtype}"
+        )
+    path = os.fspath(path)
+    ending = os.path.splitext(path)[1]
+    if ending.lower() not in Image.registered_extensions():
+        raise ValueError(
+            "The ending of `path` must name a picture format, as .png does. "
+            f"Received: path={path!r}"
+        )
+    folder = os.path.dirname(path) or "."
+    handle, beside = tempfile.mkstemp(suffix=ending, dir=folder)
+    os.close(handle)
+    try:
+        Image.fromarray(picture).save(beside, quality=95)
+        # mkstemp makes private files; a picture gets the usual rights.
+        os.chmod(beside, 0o666 & ~_umask())
+        os.replace(beside, path)
+    except BaseException:
+        os.remove(beside)
+        raise
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

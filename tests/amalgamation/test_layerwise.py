@@ -1,0 +1,612 @@
+import keras
+import numpy as np
+import pytest
+from amalgamation import networks
+from test_case import ROOT
+from test_case import TestCase
+from test_case import run_python
+
+from keras_vipa.amalgamation import LayerwiseAmalgamator
+from keras_vipa.amalgamation import amalgamate_incrementally
+
+EPOCHS = {"autoencoders": 2, "layers": 2, "joint": 2}
+
+
+def amalgamator_of(build, classes=(2, 3), **kwargs):
+    teachers = [
+        networks.randomize(build(count), seed)
+        for seed, count in enumerate(classes)
+    ]
+    return LayerwiseAmalgamator(teachers, **kwargs), teachers
+
+
+def randomize_adapters(amalgamator):
+    adapters = (
+        *amalgamator.encoders,
+        *amalgamator.decoders,
+        *amalgamator.adaptations,
+    )
+    for seed, layer in enumerate((*adapters, amalgamator.student)):
+        networks.randomize(layer, seed + 10)
+
+
+def relu(values):
+    return np.maximum(values, 0.0)
+
+
+def dense_weights(amalgamator):
+    """Weights of a one-hidden-layer case under the names of the paper."""
+    t1, t2 = [teacher.get_weights() for teacher in amalgamator.teachers]
+    return {
+        "hidden": [(t[0], t[1]) for t in (t1, t2)],
+        "scores": [(t[2], t[3]) for t in (t1, t2)],
+        "E": amalgamator.encoders[0].get_weights(),
+        "D": amalgamator.decoders[0].get_weights(),
+        "A": amalgamator.adaptations[0].get_weights(),
+        "S": amalgamator.student.get_weights(),
+    }
+
+
+def linear(x, weights):
+    kernel, bias = weights
+    return x @ kernel + bias
+
+
+def numpy_features(x, w):
+    """F_c of the hidden layer, and the concatenated logits."""
+    features = [linear(x, hidden) for hidden in w["hidden"]]
+    logits = [
+        linear(relu(f), scores) for f, scores in zip(features, w["scores"])
+    ]
+    return np.concatenate(features, 1), np.concatenate(logits, 1)
+
+
+class TestFormula(TestCase):
+    """Every term against a numpy restatement."""
+
+    def setup_method(self):
+        self.amalgamator, _ = amalgamator_of(networks.dense_teacher, widths=[6])
+        randomize_adapters(self.amalgamator)
+        self.x = np.random.default_rng(1).normal(size=(16, 4))
+        self.x = self.x.astype("float32")
+        self.w = dense_weights(self.amalgamator)
+
+    def losses(self, phase):
+        self.amalgamator.set_phase(phase)
+        self.amalgamator.compile("sgd")
+        return self.amalgamator.evaluate(
+            self.x, batch_size=16, verbose=0, return_dict=True
+        )
+
+    def test_autoencoders(self):
+        features, _ = numpy_features(self.x, self.w)
+        decoded = linear(linear(features, self.w["E"]), self.w["D"])
+        losses = self.losses("autoencoders")
+        assert set(losses) == {"loss", "dense_1_reconstruction"}
+        expected = np.mean((decoded - features) ** 2)
+        self.assert_all_close(losses["dense_1_reconstruction"], expected)
+        self.assert_all_close(losses["loss"], expected)
+
+    def test_layers(self):
+        features, logits = numpy_features(self.x, self.w)
+        code = linear(features, self.w["E"])
+        first = linear(self.x, self.w["S"][:2])
+        second = linear(relu(linear(code, self.w["A"])), self.w["S"][2:])
+        losses = self.losses("layers")
+        np.testing.assert_allclose(
+            losses["dense_1"], np.mean((first - code) ** 2), rtol=1e-5
+        )
+        expected = np.mean((second - logits) ** 2)
+        self.assert_all_close(losses["logits"], expected)
+        self.assert_all_close(
+            losses["loss"], losses["dense_1"] + losses["logits"]
+        )
+
+    def test_joint(self):
+        _, logits = numpy_features(self.x, self.w)
+        hidden = relu(linear(self.x, self.w["S"][:2]))
+        student = linear(hidden, self.w["S"][2:])
+        losses = self.losses("joint")
+        self.assert_all_close(losses["loss"], np.mean((student - logits) ** 2))
+
+    def test_fold(self):
+        (kernel, bias), (matrix, shift) = self.w["S"][:2], self.w["A"]
+        self.amalgamator.fold()
+        folded = self.amalgamator.student.get_weights()
+        self.assert_all_close(folded[0], kernel @ matrix)
+        self.assert_all_close(folded[1], bias @ matrix + shift)
+        self.assert_all_close(folded[2], self.w["S"][2])
+
+
+class TestStep(TestCase):
+    """One compiled training step against numpy gradient descent."""
+
+    rate = 0.1
+
+    def step(self, phase):
+        amalgamator, _ = amalgamator_of(networks.dense_teacher, widths=[6])
+        randomize_adapters(amalgamator)
+        x = np.random.default_rng(1).normal(size=(16, 4)).astype("float32")
+        before = dense_weights(amalgamator)
+        amalgamator.set_phase(phase)
+        amalgamator.compile(keras.optimizers.SGD(self.rate))
+        amalgamator.fit(x, batch_size=16, epochs=1, verbose=0)
+        return x, before, dense_weights(amalgamator)
+
+    def descend(self, weights, inputs, output_gradient):
+        kernel, bias = weights
+        return [
+            kernel - self.rate * inputs.T @ output_gradient,
+            bias - self.rate * output_gradient.sum(0),
+        ]
+
+    def test_autoencoders(self):
+        x, before, after = self.step("autoencoders")
+        features, _ = numpy_features(x, before)
+        code = linear(features, before["E"])
+        error = linear(code, before["D"]) - features
+        gradient = 2.0 * error / error.size
+        expected = self.descend(before["D"], code, gradient)
+        self.assert_all_close(after["D"], expected, atol=1e-5)
+        expected = self.descend(
+            before["E"], features, gradient @ before["D"][0].T
+        )
+        self.assert_all_close(after["E"], expected, atol=1e-5)
+        self.assert_all_close(after["S"], before["S"], atol=0)
+        self.assert_all_close(after["A"], before["A"], atol=0)
+
+    def test_layers(self):
+        x, before, after = self.step("layers")
+        features, logits = numpy_features(x, before)
+        code = linear(features, before["E"])
+        error = linear(x, before["S"][:2]) - code
+        expected = self.descend(before["S"][:2], x, 2.0 * error / error.size)
+        self.assert_all_close(after["S"][:2], expected, atol=1e-5)
+        adapted = linear(code, before["A"])
+        error = linear(relu(adapted), before["S"][2:]) - logits
+        gradient = 2.0 * error / error.size
+        expected = self.descend(before["S"][2:], relu(adapted), gradient)
+        self.assert_all_close(after["S"][2:], expected, atol=1e-5)
+        gradient = (gradient @ before["S"][2].T) * (adapted > 0)
+        expected = self.descend(before["A"], code, gradient)
+        self.assert_all_close(after["A"], expected, atol=1e-5)
+        self.assert_all_close(after["E"], before["E"], atol=0)
+
+
+class TestByHand(TestCase):
+    def test_two_teachers_of_one_unit(self):
+        teachers = [networks.dense_teacher(1, (1,), inputs=1) for _ in "ab"]
+        # 3 relu(2 x) + 1 and -relu(-x)
+        for teacher, weights in zip(teachers, ((2, 0, 3, 1), (-1, 0, -1, 0))):
+            teacher.set_weights(
+                [np.full(w.shape, v) for w, v in zip(teacher.weights, weights)]
+            )
+        amalgamator = LayerwiseAmalgamator(teachers, widths=[1])
+        features = amalgamator.teacher_features(np.array([[1.0], [-2.0]]))
+        self.assert_all_close(
+            features["dense_1"], np.array([[2.0, -1.0], [-4.0, 2.0]])
+        )
+        self.assert_all_close(
+            features["logits"], np.array([[7.0, 0.0], [1.0, -2.0]])
+        )
+
+
+class TestFold(TestCase):
+    """The folded student equals the stack with the adaptation layers."""
+
+    def check(self, build, widths):
+        amalgamator, _ = amalgamator_of(build, widths=widths)
+        randomize_adapters(amalgamator)
+        value = x = networks.images()
+        for number in range(len(amalgamator.student_layers)):
+            value = amalgamator.student_layers.run(number, value)
+            if number < len(amalgamator.adaptations):
+                value = amalgamator.adaptations[number](value)
+        assert np.std(value) > 1e-3
+        unfolded = np.asarray(amalgamator.student(x))
+        amalgamator.fold()
+        folded = np.asarray(amalgamator.student(x))
+        self.assert_all_close(folded, value, atol=1e-5)
+        assert np.abs(folded - unfolded).max() > 1e-2
+        amalgamator.fold()
+        self.assert_all_close(amalgamator.student(x), folded, atol=0)
+
+    def test_convolutions_and_dense_layers(self):
+        self.check(networks.conv_teacher, [5, 6, 7])
+
+    def test_batch_normalization(self):
+        self.check(networks.normalized_teacher, [5, 6])
+
+    def test_residual_blocks(self):
+        self.check(networks.residual_teacher, [5, 5, 9])
+
+
+class TestProperty(TestCase):
+    def test_autoencoder_reaches_the_principal_components(self):
+        amalgamator, _ = amalgamator_of(networks.dense_teacher, widths=[3])
+        x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+        amalgamator.compile(keras.optimizers.Adam(0.02))
+        amalgamator.fit(
+            np.tile(x, (1000, 1)), shuffle=False, batch_size=64, verbose=0
+        )
+        loss = amalgamator.evaluate(x, batch_size=64, verbose=0)[0]
+        features = np.asarray(amalgamator.teacher_features(x)["dense_1"])
+        centred = features - features.mean(0)
+        singular = np.linalg.svd(centred, compute_uv=False)
+        optimum = np.sum(singular[3:] ** 2) / centred.size
+        assert optimum > 1e-3
+        assert loss >= 0.999 * optimum
+        assert loss <= 1.01 * optimum
+
+    def test_layers_are_independent(self):
+        """Training the others too does not change how a layer is trained."""
+
+        def trained(frozen):
+            amalgamator, _ = amalgamator_of(networks.conv_teacher)
+            amalgamator.set_phase("layers")
+            for layer in amalgamator.student.layers:
+                layer.trainable = layer.name not in frozen
+            amalgamator.compile(keras.optimizers.Adam(0.01))
+            amalgamator.fit(networks.images(), epochs=2, verbose=0)
+            return amalgamator.student.get_layer("conv_2").get_weights()
+
+        together = trained([])
+        alone = trained(["conv_1", "dense_1", "scores"])
+        self.assert_all_close(together, alone, atol=1e-7)
+
+    def test_an_optimizer_for_each_layer(self):
+        rates = {"conv_2": 0.01}
+        amalgamator, _ = amalgamator_of(networks.conv_teacher)
+        before = amalgamator.student.get_weights()
+        optimizers = {name: keras.optimizers.SGD(0.0) for name in ("other",)}
+        optimizers["conv_2"] = keras.optimizers.SGD(rates["conv_2"])
+        amalgamator.set_phase("layers")
+        amalgamator.compile(
+            keras.optimizers.MultiOptimizer(
+                lambda variable: optimizers[
+                    "conv_2" if "conv_2" in variable.path else "other"
+                ]
+            )
+        )
+        amalgamator.fit(networks.images(), verbose=0)
+        after = amalgamator.student.get_weights()
+        changed = [not np.array_equal(a, b) for a, b in zip(before, after)]
+        assert changed == [False, False, True, True] + 4 * [False]
+
+    def test_only_the_student_sees_the_augmentation(self):
+        x = networks.images()
+        amalgamator, teachers = amalgamator_of(
+            networks.conv_teacher,
+            augmentation=keras.layers.RandomFlip("vertical"),
+        )
+        amalgamator.set_phase("joint")
+        logits = np.concatenate([teacher(x) for teacher in teachers], 1)
+        plain = np.asarray(amalgamator.student(x))
+        flipped = np.asarray(amalgamator.student(x[:, ::-1]))
+        target, output = amalgamator(x, training=True)["logits"]
+        self.assert_all_close(target, logits)
+        is_plain = np.isclose(output, plain, atol=1e-5).all(1)
+        is_flipped = np.isclose(output, flipped, atol=1e-5).all(1)
+        assert is_plain.any() and is_flipped.any()
+        assert (is_plain | is_flipped).all()
+        _, output = amalgamator(x, training=False)["logits"]
+        self.assert_all_close(output, plain)
+
+    def test_dropout_is_active_in_training_only(self):
+        amalgamator, _ = amalgamator_of(networks.normalized_teacher)
+        x = networks.images()
+        for phase in ("layers", "joint"):
+            amalgamator.set_phase(phase)
+            for training in (True, False):
+                target, output = amalgamator(x, training=training)["logits"]
+                again_target, again = amalgamator(x, training=training)[
+                    "logits"
+                ]
+                self.assert_all_close(target, again_target, atol=0)
+                assert np.allclose(output, again) is not training
+
+    def test_order_of_the_teachers_is_the_order_of_the_classes(self):
+        amalgamator, teachers = amalgamator_of(networks.conv_teacher)
+        x = networks.images()
+        logits = amalgamator.teacher_features(x)["logits"]
+        for teacher, part in zip(teachers, amalgamator.slices):
+            self.assert_all_close(teacher(x), logits[:, part], atol=1e-6)
+        assert amalgamator.student.output_shape == (None, 5)
+
+    def test_teachers_run_once_a_batch(self):
+        amalgamator, _ = amalgamator_of(networks.conv_teacher)
+        calls = []
+        for number, teacher in enumerate(amalgamator.teachers):
+            layer = teacher.get_layer("conv_1")
+            call = layer.call
+            layer.call = lambda x, n=number, f=call: calls.append(n) or f(x)
+        for phase in amalgamator.phases:
+            amalgamator.set_phase(phase)
+            calls.clear()
+            amalgamator(networks.images())
+            assert sorted(calls) == [0, 1]
+
+    def test_the_student_learns(self):
+        amalgamator, teachers = amalgamator_of(networks.conv_teacher)
+        x = networks.images(128)
+        history = amalgamator.fit_stages(
+            x, dict.fromkeys(EPOCHS, 40), batch_size=32, verbose=0
+        )
+        for phase in amalgamator.phases:
+            losses = history[phase]["loss"]
+            assert losses[-1] < 0.7 * losses[0]
+        logits = np.concatenate([t(x) for t in teachers], 1)
+        error = np.mean((amalgamator.student(x) - logits) ** 2)
+        assert error < 0.1 * logits.var()
+
+    def test_default_student_is_smaller_than_the_teachers(self):
+        for count in (2, 4):
+            classes = count * (2,)
+            amalgamator, teachers = amalgamator_of(
+                lambda n: networks.conv_teacher(n, (16, 24)), classes
+            )
+            total = sum(teacher.count_params() for teacher in teachers)
+            ratio = amalgamator.student.count_params() / total
+            assert ratio > 0.5
+            assert ratio < 0.9
+
+    def test_same_seed_same_student(self):
+        def student(seed):
+            keras.utils.set_random_seed(seed)
+            amalgamator, _ = amalgamator_of(networks.conv_teacher, seed=seed)
+            amalgamator.fit_stages(networks.images(), EPOCHS, 8, verbose=0)
+            return amalgamator.student(networks.images())
+
+        self.assert_all_close(student(3), student(3), atol=0)
+        assert np.abs(student(3) - student(4)).max() > 1e-4
+
+
+class TestIncremental(TestCase):
+    def test_teachers_are_added_one_by_one(self):
+        teachers = [
+            networks.randomize(networks.conv_teacher(n), n) for n in (2, 3, 4)
+        ]
+        student, histories = amalgamate_incrementally(
+            teachers, networks.images(), EPOCHS, verbose=0
+        )
+        assert student.output_shape == (None, 9)
+        assert len(histories) == 2
+
+
+class TestFit(TestCase):
+    def test_cache_changes_nothing(self):
+        def losses(cache_bytes):
+            amalgamator, _ = amalgamator_of(networks.conv_teacher)
+            history = amalgamator.fit_stages(
+                networks.images(), EPOCHS, 8, cache_bytes=cache_bytes, verbose=0
+            )
+            return [history[phase]["loss"] for phase in EPOCHS]
+
+        cached, computed = losses(2**20), losses(0)
+        np.testing.assert_allclose(cached, computed, rtol=1e-4)
+
+    def test_cache_is_bounded(self):
+        amalgamator, _ = amalgamator_of(networks.conv_teacher)
+        x = networks.images(10)
+        # Values of conv_1, conv_2, dense_1 and the logits of both teachers.
+        bytes_needed = 4 * 10 * (8 * 8 * 8 + 2 * 2 * 12 + 10 + 5)
+        assert set(amalgamator._cached(x, 5, bytes_needed)) == {
+            "images",
+            "conv_1",
+            "conv_2",
+            "dense_1",
+            "logits",
+        }
+        assert set(amalgamator._cached(x, 5, bytes_needed - 1)) == {"images"}
+
+    def test_interrupted_equals_uninterrupted(self, tmp_path):
+        class Kill(keras.callbacks.Callback):
+            def on_epoch_begin(self, epoch, logs=None):
+                if epoch == 2 and "conv_2" in self.model.terms["layers"]:
+                    if self.model.phase == self.phase:
+                        raise KeyboardInterrupt
+
+        def run(backup_dir=None, callbacks=()):
+            amalgamator, _ = amalgamator_of(networks.normalized_teacher)
+            amalgamator.fit_stages(
+                networks.images(40),
+                dict.fromkeys(EPOCHS, 4),
+                8,
+                backup_dir=backup_dir,
+                callbacks=callbacks,
+                verbose=0,
+            )
+            return amalgamator.student.get_weights()
+
+        whole = run()
+        folder = tmp_path / "backup"
+        for phase in EPOCHS:
+            kill = Kill()
+            kill.phase = phase
+            with pytest.raises(KeyboardInterrupt):
+                run(folder, [kill])
+        self.assert_all_close(run(folder), whole, atol=0)
+        self.assert_all_close(run(folder), whole, atol=0)
+
+    def test_not_finite(self):
+        amalgamator, _ = amalgamator_of(networks.conv_teacher)
+        x = networks.images()
+        amalgamator.fit_stages(x, EPOCHS, verbose=0)
+        good = amalgamator.student.get_weights()
+
+        class Explode(keras.callbacks.Callback):
+            def on_epoch_begin(self, epoch, logs=None):
+                if epoch == 1:
+                    last_bias = self.model.student.weights[-1]
+                    last_bias.assign(np.full(5, np.inf, "float32"))
+
+        with pytest.raises(
+            FloatingPointError, match="phase 'joint', epoch 2, because .*logits"
+        ):
+            amalgamator.fit_stages(
+                x,
+                {"joint": 2},
+                optimizers={"joint": keras.optimizers.SGD(0.0)},
+                callbacks=[Explode()],
+                verbose=0,
+            )
+        self.assert_all_close(amalgamator.student.get_weights(), good, atol=0)
+
+    def test_labels_are_refused(self):
+        amalgamator, _ = amalgamator_of(networks.conv_teacher)
+        amalgamator.compile("sgd")
+        with pytest.raises(ValueError, match="images alone"):
+            amalgamator.fit(networks.images(), np.zeros(24), verbose=0)
+
+    @pytest.mark.tensorflow
+    def test_tf_data(self):
+        import tensorflow as tf
+
+        amalgamator, _ = amalgamator_of(networks.conv_teacher)
+        data = tf.data.Dataset.from_tensor_slices(networks.images()).batch(8)
+        history = amalgamator.fit_stages(data, EPOCHS, verbose=0)
+        assert list(history) == list(EPOCHS)
+
+    @pytest.mark.tensorflow
+    def test_jit_compile(self):
+        def losses(jit_compile):
+            amalgamator, _ = amalgamator_of(networks.conv_teacher)
+            history = amalgamator.fit_stages(
+                networks.images(), EPOCHS, 8, jit_compile=jit_compile, verbose=0
+            )
+            return [history[phase]["loss"] for phase in EPOCHS]
+
+        np.testing.assert_allclose(losses(True), losses(False), rtol=1e-3)
+
+
+class TestLifeCycle(TestCase):
+    def test_amalgamator(self):
+        for phase in EPOCHS:
+            amalgamator, _ = amalgamator_of(
+                networks.conv_teacher,
+                phase=phase,
+                augmentation=keras.layers.RandomTranslation(0.1, 0.1),
+            )
+            self.run_amalgamator_test(amalgamator, networks.images(32))
+
+    def test_residual_and_normalized_teachers_train(self):
+        for build in (networks.residual_teacher, networks.normalized_teacher):
+            amalgamator, _ = amalgamator_of(build)
+            history = amalgamator.fit_stages(
+                networks.images(64), dict.fromkeys(EPOCHS, 20), 16, verbose=0
+            )
+            for phase in EPOCHS:
+                losses = history[phase]["loss"]
+                assert losses[-1] < losses[0]
+
+    def test_mixed_precision(self):
+        keras.mixed_precision.set_dtype_policy("mixed_float16")
+        amalgamator, _ = amalgamator_of(networks.conv_teacher)
+        history = amalgamator.fit_stages(
+            networks.images(64), dict.fromkeys(EPOCHS, 10), 16, verbose=0
+        )
+        assert amalgamator.student.compute_dtype == "float16"
+        assert amalgamator.student.weights[0].dtype == "float32"
+        for phase in EPOCHS:
+            losses = history[phase]["loss"]
+            assert losses[-1] < losses[0]
+
+    def test_student_loads_without_the_package(self, tmp_path):
+        amalgamator, _ = amalgamator_of(networks.residual_teacher)
+        x = networks.images(2)
+        amalgamator.student.save(tmp_path / "student.keras")
+        np.save(tmp_path / "images.npy", x)
+        run_python("-c", LOAD_STUDENT, cwd=tmp_path, path=tmp_path)
+        logits = np.load(tmp_path / "logits.npy")
+        self.assert_all_close(logits, amalgamator.student(x))
+
+    def test_wrong_arguments(self):
+        teachers = [networks.conv_teacher(2), networks.conv_teacher(2)]
+        for widths in ([3, 3], [3, 3, 0], []):
+            with pytest.raises(ValueError, match="here 3. Received: "):
+                LayerwiseAmalgamator(teachers, widths=widths)
+        with pytest.raises(ValueError, match="at least two teachers"):
+            LayerwiseAmalgamator(teachers[:1])
+        with pytest.raises(ValueError, match="`phase` must be one of"):
+            LayerwiseAmalgamator(teachers, phase="distil")
+
+
+@pytest.mark.tensorflow
+class TestMirroredStrategy(TestCase):
+    def test_two_devices_equal_one(self):
+        output = run_python(
+            "-c", DISTRIBUTED_TENSORFLOW, path=f"{ROOT}:{ROOT / 'tests'}"
+        )
+        one, two = [eval(line) for line in output.strip().splitlines()[-2:]]
+        self.assert_all_close(one, two, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="JAX only")
+class TestDataParallel(TestCase):
+    def test_two_devices_equal_one(self):
+        output = run_python(
+            "-c", DISTRIBUTED_JAX, path=f"{ROOT}:{ROOT / 'tests'}"
+        )
+        one, two = [eval(line) for line in output.strip().splitlines()[-2:]]
+        self.assert_all_close(one, two, rtol=1e-5, atol=1e-5)
+
+
+LOAD_STUDENT = """
+import sys
+import keras
+import numpy as np
+student = keras.saving.load_model("student.keras")
+assert "keras_vipa" not in sys.modules
+logits = student.predict(np.load("images.npy"), verbose=0)
+np.save("logits.npy", logits)
+"""
+DISTRIBUTED = """
+import contextlib
+import keras
+import numpy as np
+from amalgamation import networks
+from keras_vipa.amalgamation import LayerwiseAmalgamator
+
+def train(scope):
+    with scope:
+        teachers = [
+            networks.randomize(networks.normalized_teacher(n), n)
+            for n in (2, 3)
+        ]
+        amalgamator = LayerwiseAmalgamator(teachers)
+        for layer in amalgamator.student.layers:
+            if isinstance(layer, keras.layers.Dropout):
+                layer.rate = 0.0
+        history = amalgamator.fit_stages(
+            networks.images(32),
+            {"autoencoders": 2, "layers": 2, "joint": 2},
+            batch_size=8,
+            verbose=0,
+        )
+    losses = [h[name][-1] for h in history.values() for name in sorted(h)]
+    weights = [
+        float(np.sum(np.abs(w))) for w in amalgamator.student.get_weights()
+    ]
+    return [float(loss) for loss in losses] + weights
+"""
+DISTRIBUTED_TENSORFLOW = f"""
+import tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration()] * 2,
+)
+{DISTRIBUTED}
+print(train(contextlib.nullcontext()))
+print(train(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope()))
+"""
+DISTRIBUTED_JAX = f"""
+import os
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+{DISTRIBUTED}
+print(train(contextlib.nullcontext()))
+devices = keras.distribution.list_devices()
+assert len(devices) == 2
+distribution = keras.distribution.DataParallel(devices=devices)
+keras.distribution.set_distribution(distribution)
+print(train(contextlib.nullcontext()))
+"""

@@ -1,0 +1,105 @@
+"""Every recipe with `--smoke` runs and reports what it did."""
+
+import json
+import math
+import pathlib
+
+import pytest
+from PIL import Image
+from test_case import run_python
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+RECIPES = [
+    path
+    for path in sorted((ROOT / "recipes").glob("*.py"))
+    if "--smoke" in path.read_text(encoding="utf-8")
+]
+
+pytestmark = pytest.mark.tensorflow
+
+
+def numbers_in(value):
+    """All numbers in a nested structure of lists and dicts."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [number for part in value for number in numbers_in(part)]
+    return [value] if isinstance(value, (int, float)) else []
+
+
+def check_output(folder):
+    """Check the report and the pictures that a recipe has written."""
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert {"arguments", "versions", "results"} <= set(report)
+    assert "seed" in report or "seeds" in report
+    assert numbers_in(report["results"])
+    assert all(math.isfinite(number) for number in numbers_in(report))
+    pictures = sorted(folder.rglob("*.png"))
+    assert pictures
+    for path in pictures:
+        with Image.open(path) as picture:
+            picture.load()
+
+
+def test_there_are_recipes():
+    assert RECIPES
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_recipe(recipe, tmp_path):
+    # Run from elsewhere: nothing may depend on the current folder.
+    output = tmp_path / "output"
+    output.mkdir()
+    run_python(recipe, "--smoke", "--output", output, cwd=tmp_path)
+    check_output(output)
+    assert list(tmp_path.iterdir()) == [output]
+
+
+# The check finds what it is there to find.
+
+
+def write_output(folder, number=0.5, picture=b"", **changes):
+    report = {
+        "arguments": {"smoke": True},
+        "seed": 0,
+        "versions": {"keras": "3"},
+        "results": {"accuracy": [number]},
+    }
+    report.update(changes)
+    text = json.dumps({k: v for k, v in report.items() if v is not None})
+    (folder / "report.json").write_text(text)
+    Image.new("RGB", (2, 2)).save(folder / "result.png")
+    if picture:
+        (folder / "result.png").write_bytes(picture)
+
+
+def test_good_output(tmp_path):
+    write_output(tmp_path)
+    check_output(tmp_path)
+    write_output(tmp_path, seed=None, seeds=[0, 1, 2])
+    check_output(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"number": math.nan},
+        {"number": math.inf},
+        {"arguments": None},
+        {"seed": None},
+        {"versions": None},
+        {"results": {}},
+        {"picture": b"no picture"},
+    ],
+)
+def test_bad_output(tmp_path, fault):
+    write_output(tmp_path, **fault)
+    with pytest.raises((AssertionError, OSError)):
+        check_output(tmp_path)
+
+
+def test_missing_picture(tmp_path):
+    write_output(tmp_path)
+    (tmp_path / "result.png").unlink()
+    with pytest.raises(AssertionError):
+        check_output(tmp_path)

@@ -1,0 +1,361 @@
+"""Exported files compute what the model does, and failures leave nothing."""
+
+import contextlib
+import os
+import pathlib
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from keras import ops
+
+from keras_vipa import export
+
+pytestmark = pytest.mark.tensorflow
+
+PRECISIONS = {"float32": 1e-4, "float16": 1e-2}
+
+
+def network(height=16, width=16):
+    pictures = keras.Input((height, width, 3), name="pictures")
+    x = layers.Conv2D(16, 3, activation="relu")(pictures)
+    x = layers.BatchNormalization()(x)
+    x = layers.Conv2D(64, 3, strides=2, activation="relu")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dense(128, activation="relu")(x)
+    return keras.Model(pictures, layers.Dense(5)(x), name="network")
+
+
+def draw(*shape):
+    return np.random.default_rng(0).random(shape, "float32")
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A classifier of the colour that a picture has most of."""
+    keras.utils.set_random_seed(0)
+    model = network()
+    model.compile(
+        keras.optimizers.Adam(3e-3),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        run_eagerly=True,
+    )
+    pictures, labels = coloured(256)
+    model.fit(pictures, labels, batch_size=32, epochs=4, verbose=0)
+    return model
+
+
+def coloured(count):
+    generator = np.random.default_rng(1)
+    labels = generator.integers(0, 3, count)
+    tint = np.eye(3)[labels][:, None, None]
+    pictures = 0.7 * generator.random((count, 16, 16, 3)) + 0.3 * tint
+    return pictures.astype("float32"), labels
+
+
+@pytest.fixture(scope="module")
+def files(model, tmp_path_factory):
+    """The model as a LiteRT file in each precision."""
+    folder = tmp_path_factory.mktemp("litert")
+    samples = coloured(64)[0]
+    return {
+        precision: export.to_litert(
+            model, folder / f"{precision}.tflite", precision, samples
+        )
+        for precision in export.PRECISIONS
+    }
+
+
+def tensor_types(path):
+    """Types of what the file stores and computes, by count."""
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    details = interpreter.Interpreter(os.fspath(path)).get_tensor_details()
+    return [np.dtype(detail["dtype"]).name for detail in details]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_litert_computes_what_the_model_does(model, files, precision):
+    pictures = coloured(8)[0]
+    outputs = export.run_litert(files[precision], pictures)
+    expected = model.predict(pictures, verbose=0)
+    assert outputs.shape == (8, 5)
+    np.testing.assert_allclose(outputs, expected, atol=PRECISIONS[precision])
+
+
+def test_int8_decides_as_the_model_does(model, files):
+    pictures, labels = coloured(300)
+    pictures, labels = pictures[200:], labels[200:]
+    outputs = export.run_litert(files["int8"], pictures)
+    expected = model.predict(pictures, verbose=0)
+    assert np.mean(expected.argmax(-1) == labels) > 0.95
+    assert np.mean(outputs.argmax(-1) == expected.argmax(-1)) >= 0.98
+    error = np.abs(outputs - expected).mean() / np.abs(expected).mean()
+    assert 1e-4 < error < 0.03
+
+
+def test_int8_computes_in_integers_between_float32_ends(files):
+    types = tensor_types(files["int8"])
+    assert types.count("float32") == 2
+    assert "int8" in types
+
+
+def test_sizes(files):
+    size = {name: path.stat().st_size for name, path in files.items()}
+    assert size["float16"] < 0.6 * size["float32"]
+    assert size["int8"] < 0.4 * size["float32"]
+
+
+def test_only_builtin_operations(files):
+    for path in files.values():
+        assert b"Flex" not in path.read_bytes()
+
+
+def test_batch_is_one(files):
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    for path in files.values():
+        details = interpreter.Interpreter(os.fspath(path)).get_input_details()
+        assert details[0]["shape_signature"].tolist() == [1, 16, 16, 3]
+
+
+def test_batch_size_asked_for(model, tmp_path):
+    path = export.to_litert(model, tmp_path / "four.tflite", batch_size=4)
+    pictures = coloured(6)[0]
+    np.testing.assert_allclose(
+        export.run_litert(path, pictures),
+        model.predict(pictures, verbose=0),
+        atol=1e-4,
+    )
+
+
+def test_open_height_and_width(tmp_path):
+    model = network(None, None)
+    path = export.to_litert(
+        model, tmp_path / "open.tflite", "int8", draw(9, 20, 24, 3)
+    )
+    for size in ((20, 24), (12, 17)):
+        pictures = draw(2, *size, 3)
+        expected = model.predict(pictures, verbose=0)
+        outputs = export.run_litert(path, pictures)
+        np.testing.assert_allclose(outputs, expected, atol=0.02)
+        assert np.abs(outputs - expected).max() > 0
+
+
+def several_inputs():
+    """Order of the list, of creation and of the alphabet are different."""
+    wide = keras.Input((64,), name="wide")
+    ids = keras.Input((4,), name="ids", dtype="int32")
+    big = keras.Input((8,), name="big")
+    x = layers.Dense(3)(wide) + layers.Dense(3)(big)
+    total = x + ops.mean(layers.Embedding(9, 3)(ids), axis=1)
+    model = keras.Model([ids, wide, big], [total, ops.relu(x)])
+    generator = np.random.default_rng(0)
+    arrays = [
+        generator.integers(0, 9, (7, 4)).astype("int32"),
+        draw(7, 64),
+        100 * draw(7, 8),
+    ]
+    return model, arrays
+
+
+@pytest.mark.parametrize("form", [list, dict])
+def test_several_inputs_and_outputs(form, tmp_path):
+    model, arrays = several_inputs()
+    by_name = dict(zip(("ids", "wide", "big"), arrays))
+    samples = by_name if form is dict else arrays
+    path = export.to_litert(model, tmp_path / "m.tflite", "int8", samples)
+    outputs = export.run_litert(path, by_name)
+    expected = model.predict(arrays, verbose=0)
+    assert isinstance(outputs, list) and len(outputs) == 2
+    for output, target in zip(outputs, expected):
+        # Eight integer steps of the output; inputs that are mistaken for
+        # one another are far more than that apart.
+        np.testing.assert_allclose(output, target, atol=np.ptp(target) / 32)
+    with pytest.raises(ValueError, match="one array for each of the inputs"):
+        export.run_litert(path, arrays)
+
+
+def test_more_than_ten_outputs_keep_their_order(tmp_path):
+    x = keras.Input((2,))
+    outputs = [layers.Rescaling(float(k + 1))(x) for k in range(12)]
+    path = export.to_litert(keras.Model(x, outputs), tmp_path / "m.tflite")
+    values = export.run_litert(path, np.ones((3, 2)))
+    assert [value[0, 0] for value in values] == list(range(1, 13))
+
+
+@keras.saving.register_keras_serializable(package="keras_vipa_tests")
+class Difference(keras.Model):
+    """A subclassed model with two arguments and a dict of outputs."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = layers.Dense(2)
+
+    def build(self, left_shape, right_shape):
+        self.dense.build(left_shape)
+
+    def call(self, left, right):
+        difference = self.dense(left - right)
+        return {"difference": difference, "size": ops.abs(difference)}
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_subclassed_model(policy, tmp_path):
+    keras.config.set_dtype_policy(policy)
+    model = Difference()
+    left, right = draw(2, 3, 4)
+    expected = model(left, right)
+    path = export.to_litert(model, tmp_path / "m.tflite")
+    outputs = export.run_litert(path, {"left": left, "right": right})
+    atol = 1e-4 if policy == "float32" else 1e-2
+    assert set(outputs) == {"difference", "size"}
+    for name, output in outputs.items():
+        np.testing.assert_allclose(
+            output, ops.convert_to_numpy(expected[name]), atol=atol
+        )
+    assert keras.config.dtype_policy().name == policy
+
+
+def test_mixed_precision_is_exported_in_float32(tmp_path):
+    keras.config.set_dtype_policy("mixed_float16")
+    model = network()
+    pictures = coloured(4)[0]
+    model.compile("sgd", "mse")
+    expected = model.predict(pictures, verbose=0)
+    path = export.to_litert(model, tmp_path / "mixed.tflite")
+    outputs = export.run_litert(path, pictures)
+    assert outputs.dtype == "float32"
+    np.testing.assert_allclose(outputs, expected, atol=1e-2)
+    assert model.compute_dtype == "float16"
+
+
+def test_recurrent_int8(tmp_path):
+    sequence = keras.Input((6, 5))
+    unrolled = keras.Model(sequence, layers.GRU(8, unroll=True)(sequence))
+    rows = draw(16, 6, 5)
+    path = export.to_litert(unrolled, tmp_path / "gru.tflite", "int8", rows)
+    np.testing.assert_allclose(
+        export.run_litert(path, rows),
+        unrolled.predict(rows, verbose=0),
+        atol=0.05,
+    )
+    # LiteRT's calibrator would end the process here.
+    looped = keras.Model(sequence, layers.GRU(8)(sequence))
+    with nothing_written(tmp_path), pytest.raises(ValueError, match="unroll"):
+        export.to_litert(looped, tmp_path / "loop.tflite", "int8", rows)
+
+
+def test_saved_model(model, tmp_path):
+    import tensorflow as tf
+
+    pictures = coloured(3)[0]
+    # The second call replaces the first one's folder.
+    for _ in range(2):
+        path = export.to_saved_model(model, tmp_path / "saved")
+    served = tf.saved_model.load(path)
+    np.testing.assert_allclose(
+        served.serve(pictures), model.predict(pictures, verbose=0), atol=1e-5
+    )
+    assert os.listdir(tmp_path) == ["saved"]
+
+
+def test_onnx(model, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    pictures = coloured(3)[0]
+    path = export.to_onnx(model, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(path)
+    assert [node.name for node in session.get_inputs()] == ["pictures"]
+    np.testing.assert_allclose(
+        session.run(None, {"pictures": pictures})[0],
+        model.predict(pictures, verbose=0),
+        atol=1e-5,
+    )
+    assert os.listdir(tmp_path) == ["model.onnx"]
+
+
+@contextlib.contextmanager
+def nothing_written(folder):
+    before = sorted(pathlib.Path(folder).rglob("*"))
+    yield
+    assert sorted(pathlib.Path(folder).rglob("*")) == before
+
+
+def test_failed_conversion_leaves_the_old_file(tmp_path):
+    path = tmp_path / "old.tflite"
+    path.write_bytes(b"old")
+    x = keras.Input((4,))
+    model = keras.Model(x, ops.erfinv(x), name="inverse")
+    with nothing_written(tmp_path):
+        with pytest.raises(ValueError, match="'inverse' with Erfinv"):
+            export.to_litert(model, path)
+    assert path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"precision": "int4"}, "float32, float16, int8.*'int4'"),
+        ({"path": "model.bin"}, r"ending in \.tflite.*model\.bin"),
+        ({"path": "no/model.tflite"}, "folder that exists"),
+        ({"batch_size": 0}, "positive integer.*batch_size=0"),
+        ({"precision": "int8"}, "Received: samples=None"),
+        ({"samples": np.zeros((0, 16, 16, 3))}, "at least one row"),
+        ({"samples": np.zeros((16, 16, 3))}, r"\(n, 16, 16, 3\).*\(16, 16, 3"),
+        ({"samples": np.zeros((2, 8, 16, 3))}, r"\(n, 16, 16, 3\).*\(2, 8,"),
+        ({"samples": {"photos": np.zeros(2)}}, "pictures.*photos"),
+        ({"model": layers.Dense(2)}, "keras.Model"),
+        ({"model": Difference()}, "must be built"),
+        ({"model": keras.Sequential([layers.Dense(2)])}, "must be built"),
+    ],
+)
+def test_wrong_arguments(model, arguments, message, tmp_path):
+    if "samples" in arguments:
+        arguments = {"precision": "int8", **arguments}
+    path = tmp_path / arguments.pop("path", "model.tflite")
+    with nothing_written(tmp_path), pytest.raises(ValueError, match=message):
+        export.to_litert(**{"model": model, "path": path, **arguments})
+
+
+def test_inputs_of_another_shape(files):
+    with pytest.raises(ValueError, match=r"\(n, 16, 16, 3\)"):
+        export.run_litert(files["float32"], draw(2, 20, 20, 3))
+
+
+def test_rows_of_different_number(tmp_path):
+    model, arrays = several_inputs()
+    arrays[1] = arrays[1][:3]
+    with pytest.raises(ValueError, match="equally many"):
+        export.to_litert(model, tmp_path / "m.tflite", "int8", arrays)
+
+
+def test_saved_model_replaces_nothing_else(model, tmp_path):
+    (tmp_path / "precious.txt").write_text("kept")
+    with nothing_written(tmp_path), pytest.raises(ValueError, match="free or"):
+        export.to_saved_model(model, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["to_litert", "to_saved_model", "to_onnx"])
+def test_another_backend(model, name, tmp_path, monkeypatch):
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    with pytest.raises(RuntimeError, match="Received: backend='jax'"):
+        getattr(export, name)(model, tmp_path / "m")
+
+
+def test_missing_packages(model, files, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    with nothing_written(tmp_path):
+        with pytest.raises(ImportError, match=r'install "keras_vipa\[onnx\]"'):
+            export.to_onnx(model, tmp_path / "model.onnx")
+    with pytest.raises(ImportError, match=r'install "keras_vipa\[lite\]"'):
+        export.run_litert(files["float32"], coloured(1)[0])
+
+
+def test_quiet(model, tmp_path, capfd):
+    path = export.to_litert(model, tmp_path / "model.tflite")
+    export.run_litert(path, coloured(1)[0])
+    assert capfd.readouterr() == ("", "")
+    export.to_litert(model, path, verbose=True)
+    assert capfd.readouterr() != ("", "")
