@@ -1,16 +1,17 @@
 """Reuse, merge, explain and deploy trained networks with Keras 3.
 
-`amalgamation` registers its classes for loading as soon as `keras_vipa` is
+The classes of all methods are registered for loading once `keras_vipa` is
 imported; `datasets` and `export` are imported when they are first used.
 """
 
 import importlib
 
 from keras_vipa import amalgamation as amalgamation
+from keras_vipa import applications as applications
 
 __version__ = "0.1.0"
 
-_LAZY = ("applications", "datasets", "export")
+_LAZY = ("datasets", "export")
 
 
 def __getattr__(name):

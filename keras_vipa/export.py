@@ -344,7 +344,6 @@ def _float32(model):
 def _converter_options(precision, samples, batch_size):
     import tensorflow as tf
 
-    # TFLITE_BUILTINS_INT8 would refuse a model for one float operation.
     target_spec = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
     if precision == "float32":
         return {"target_spec": target_spec}

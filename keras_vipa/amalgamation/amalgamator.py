@@ -6,8 +6,14 @@ import pathlib
 
 import keras
 import numpy as np
+from keras import ops
 
 from keras_vipa.utils.batches import Batches
+
+_NO_LABELS = (
+    "An amalgamator learns from images alone. Received: images with labels. "
+    "Pass an array of images, or `dataset.map(lambda images, labels: images)`."
+)
 
 
 class Amalgamator(keras.Model):
@@ -85,22 +91,28 @@ class Amalgamator(keras.Model):
     def finish_phase(self):
         """Called by `fit_stages` at the end of each phase."""
 
+    def fit(self, x=None, y=None, **kwargs):
+        # Refused here already, since an error inside of the training step
+        # would leave the model without values on JAX.
+        if y is not None:
+            raise ValueError(_NO_LABELS)
+        return super().fit(x, **kwargs)
+
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
         if y is not None:
-            raise ValueError(
-                "An amalgamator learns from images alone. Received: a data "
-                "set with labels. Pass an array of images, or "
-                "`dataset.map(lambda images, labels: images)`."
-            )
+            raise ValueError(_NO_LABELS)
         # Keras divides a loss by the number of replicas; a mean is not.
         strategy = getattr(self, "distribute_strategy", None)
         num_replicas = getattr(strategy, "num_replicas_in_sync", 1)
         loss = 0.0
         for name, (target, output) in y_pred.items():
             term = self.mean_squared_error(target, output)
-            self.term_means[name].update_state(term * num_replicas)
+            # Weighted by the batch's size, as Keras weights the loss.
+            self.term_means[name].update_state(
+                term * num_replicas, sample_weight=ops.shape(output)[0]
+            )
             loss += term
         return loss
 
@@ -146,8 +158,9 @@ class Amalgamator(keras.Model):
             that were complete in `backup_dir` are not in it.
 
         Raises:
-            FloatingPointError: If a loss is not finite; the weights are those
-                of the last epoch in which it was.
+            FloatingPointError: If a loss is not finite. The weights are those
+                of the last epoch in which it was; the error has the student
+                as its attribute `student`.
         """
         data = self._cached(images, batch_size, cache_bytes)
         histories = {}
@@ -254,12 +267,14 @@ class FiniteGuard(keras.callbacks.Callback):
             return
         for variable, value in zip(self.variables, self.good):
             variable.assign(value)
-        raise FloatingPointError(
+        error = FloatingPointError(
             f"Training stopped in phase '{self.phase}', epoch {epoch + 1}, "
             f"because {', '.join(bad)} is not finite; the weights are those "
             "of the epoch before. Use a lower learning rate, and check the "
             "images and the teachers for NaN."
         )
+        error.student = self.model.student
+        raise error
 
     def _keep(self):
         # Teachers do not change, and need no copy.

@@ -13,6 +13,8 @@ from keras_vipa.amalgamation.layer_list import LayerList
 from keras_vipa.amalgamation.layer_list import check_pairs
 from keras_vipa.amalgamation.layer_list import narrow
 
+_TOO_FEW = "Amalgamation needs at least two teachers. Received: {}"
+
 
 @keras.saving.register_keras_serializable(package="keras_vipa")
 class LayerwiseAmalgamator(Amalgamator):
@@ -137,10 +139,7 @@ class LayerwiseAmalgamator(Amalgamator):
         **kwargs,
     ):
         if len(teachers) < 2:
-            raise ValueError(
-                "Amalgamation needs at least two teachers. "
-                f"Received: {len(teachers)}."
-            )
+            raise ValueError(_TOO_FEW.format(len(teachers)))
         lists = [
             LayerList.of(teacher, f"teacher_{number}")
             for number, teacher in enumerate(teachers, 1)
@@ -320,7 +319,14 @@ class LayerwiseAmalgamator(Amalgamator):
 
 
 def amalgamate_incrementally(
-    teachers, images, epochs, widths=None, seed=0, backup_dir=None, **kwargs
+    teachers,
+    images,
+    epochs,
+    widths=None,
+    augmentation=None,
+    seed=0,
+    backup_dir=None,
+    **kwargs,
 ):
     """Amalgamate two teachers, then the result with the third, and so on.
 
@@ -334,29 +340,30 @@ def amalgamate_incrementally(
         epochs: dict, phase -> integer, for each of the amalgamations.
         widths: float or list of integers, as for `LayerwiseAmalgamator`, for
             each of the amalgamations.
+        augmentation: as for `LayerwiseAmalgamator`.
         seed: integer. Seed of weights and batches.
         backup_dir: string or path. Folder for the state of the training.
         **kwargs: other arguments of `fit_stages`.
 
     Returns:
-        Tuple of the last student, a `keras.Model`, and the list of what
-        `fit_stages` returned for each amalgamation.
+        The last `LayerwiseAmalgamator`; its `student` has all classes.
 
     Raises:
         ValueError: As `LayerwiseAmalgamator`.
     """
-    student, histories = teachers[0], []
+    if len(teachers) < 2:
+        raise ValueError(_TOO_FEW.format(len(teachers)))
+    merged = teachers[0]
     for number, teacher in enumerate(teachers[1:], 1):
-        folder = backup_dir and pathlib.Path(backup_dir, f"teachers_{number}")
         amalgamator = LayerwiseAmalgamator(
-            [student, teacher], widths, seed=seed
+            [merged, teacher], widths, augmentation=augmentation, seed=seed
         )
-        history = amalgamator.fit_stages(
+        folder = backup_dir and pathlib.Path(backup_dir, f"teachers_{number}")
+        amalgamator.fit_stages(
             images, epochs, seed=seed, backup_dir=folder, **kwargs
         )
-        student = amalgamator.student
-        histories.append(history)
-    return student, histories
+        merged = amalgamator.student
+    return amalgamator
 
 
 def _concatenated_features(lists):

@@ -75,7 +75,7 @@ def plain_steps(model, name="teacher"):
     """
     steps = _trace(model, name)
     steps = _mark_shortcuts(_absorb_normalization(steps))
-    steps = _drop_end_activation(steps)
+    steps = _in_canonical_order(_drop_end_activation(steps))
     has_linear = False
     for step in steps[1:]:
         has_linear = has_linear or is_linear(step)
@@ -265,6 +265,26 @@ def _drop_end_activation(steps):
         and last.config["activation"] in _END_ACTIVATIONS
     )
     return steps[:-1] if is_end else steps
+
+
+def _in_canonical_order(steps):
+    """Depth first from the output, so that equal graphs have equal lists."""
+    order = []
+    seen = set()
+    stack = [(len(steps) - 1, False)]
+    while stack:
+        index, inputs_are_done = stack.pop()
+        if inputs_are_done:
+            order.append(index)
+        elif index not in seen:
+            seen.add(index)
+            stack.append((index, True))
+            stack += [(i, False) for i in reversed(steps[index].inputs)]
+    place = {old: new for new, old in enumerate(order)}
+    return [
+        steps[old]._replace(inputs=tuple(place[i] for i in steps[old].inputs))
+        for old in order
+    ]
 
 
 def _fits_any_width(step):

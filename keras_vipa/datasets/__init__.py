@@ -5,6 +5,15 @@ from keras_vipa.datasets.emoji import emoji
 from keras_vipa.datasets.folder import folder
 from keras_vipa.datasets.image_set import ImageSet
 from keras_vipa.datasets.image_set import class_groups
+from keras_vipa.datasets.named import named
 from keras_vipa.datasets.tfds import tfds
 
-__all__ = ["ImageSet", "class_groups", "digits", "emoji", "folder", "tfds"]
+__all__ = [
+    "ImageSet",
+    "class_groups",
+    "digits",
+    "emoji",
+    "folder",
+    "named",
+    "tfds",
+]

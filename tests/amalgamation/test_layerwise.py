@@ -363,14 +363,20 @@ class TestProperty(TestCase):
 
 class TestIncremental(TestCase):
     def test_teachers_are_added_one_by_one(self):
-        teachers = [
-            networks.randomize(networks.conv_teacher(n), n) for n in (2, 3, 4)
-        ]
-        student, histories = amalgamate_incrementally(
+        build = networks.residual_teacher
+        teachers = [networks.randomize(build(n), n) for n in (2, 3, 4)]
+        last = amalgamate_incrementally(
             teachers, networks.images(), EPOCHS, verbose=0
         )
-        assert student.output_shape == (None, 9)
-        assert len(histories) == 2
+        assert last.slices == [slice(0, 5), slice(5, 9)]
+        assert last.student.output_shape == (None, 9)
+        x = networks.images()
+        self.assert_all_close(last.teachers[1](x), teachers[2](x))
+
+    def test_one_teacher_is_not_enough(self):
+        teachers = [networks.conv_teacher(2)]
+        with pytest.raises(ValueError, match="at least two teachers"):
+            amalgamate_incrementally(teachers, networks.images(), EPOCHS)
 
 
 class TestFit(TestCase):

@@ -1,0 +1,69 @@
+"""The small classifier of the recipes and of their trained teachers."""
+
+import keras
+from keras import layers
+
+from keras_vipa.applications.weights import load_model
+
+
+def SmallConvNet(  # noqa: N802
+    input_shape=(8, 8, 3),
+    classes=10,
+    filters=(16, 32),
+    units=64,
+    strides=1,
+    weights=None,
+    name="small_conv_net",
+):
+    """A small convolutional classifier, for pictures of 8 to 64 pixels.
+
+    For each number in `filters`, a 3x3 convolution, ReLU and 2x2 max pooling;
+    then a dense layer with ReLU, and the logits.
+
+    Args:
+        input_shape: tuple `(height, width, channels)` of the images, which
+            have values in [0, 1].
+        classes: integer. Number of classes.
+        filters: tuple of integers. Filters of the convolutions.
+        units: integer. Units of the dense layer.
+        strides: integer. Stride of the first convolution.
+        weights: `None` for random weights; the name of a preset, whose
+            network is returned whatever the other arguments are; or the path
+            of a `.weights.h5` file.
+        name: string. Name of the model.
+
+    Returns:
+        A `keras.Model`, float images `(batch, height, width, channels)` to
+        logits `(batch, classes)`.
+
+    Raises:
+        ValueError: If `weights` is neither.
+
+    Example:
+
+    >>> model = keras_vipa.applications.SmallConvNet((8, 8, 3), classes=5)
+    >>> model.output_shape
+    (None, 5)
+    """
+    is_file = str(weights).endswith(".weights.h5")
+    if weights is not None and not is_file:
+        return load_model(weights)
+    model = keras.Sequential([keras.Input(input_shape)], name=name)
+    for number, width in enumerate(filters, 1):
+        model.add(
+            layers.Conv2D(
+                width,
+                3,
+                strides if number == 1 else 1,
+                padding="same",
+                activation="relu",
+                name=f"conv_{number}",
+            )
+        )
+        model.add(layers.MaxPooling2D(name=f"pool_{number}"))
+    model.add(layers.Flatten(name="flatten"))
+    model.add(layers.Dense(units, activation="relu", name="dense"))
+    model.add(layers.Dense(classes, name="logits"))
+    if is_file:
+        model.load_weights(weights)
+    return model

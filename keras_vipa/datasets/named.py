@@ -1,0 +1,48 @@
+"""Data sets by the names that recipes take on the command line."""
+
+import numpy as np
+
+from keras_vipa.datasets.digits import digits
+from keras_vipa.datasets.emoji import emoji
+from keras_vipa.datasets.folder import folder
+from keras_vipa.datasets.tfds import tfds
+
+
+def named(name, size=32, seed=0):
+    """Training and test images of a data set.
+
+    Args:
+        name: string. `"digits"`; `"emoji"` (without the variants in other
+            skin tones); `"folder:PATH"`, of which a fifth is for testing; or
+            `"tfds:NAME"` with splits `train` and `test`.
+        size: integer. Side in pixels of the images of the last two.
+        seed: integer. Seed of the fifth.
+
+    Returns:
+        Tuple of two `ImageSet`, for training and for testing.
+
+    Raises:
+        ValueError: If there is no such data set.
+
+    Example:
+
+    >>> [len(images) for images in named("digits")]
+    [1200, 597]
+    """
+    kind, _, rest = name.partition(":")
+    if name == "digits":
+        return digits("train"), digits("test")
+    if name == "emoji":
+        sets = emoji("train"), emoji("test")
+        return tuple(s.select(s.y("skin_tone") == 0) for s in sets)
+    if kind == "folder" and rest:
+        images = folder(rest, size=size)
+        order = np.random.default_rng(seed).permutation(len(images))
+        cut = max(1, len(images) // 5)
+        return images.select(order[cut:]), images.select(order[:cut])
+    if kind == "tfds" and rest:
+        return tfds(rest, "train", size), tfds(rest, "test", size)
+    raise ValueError(
+        "A data set is digits, emoji, folder:PATH or tfds:NAME. "
+        f"Received: {name}"
+    )

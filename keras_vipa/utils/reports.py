@@ -1,0 +1,100 @@
+"""What every recipe does around its method: errors, tables, reports."""
+
+import importlib.metadata
+import json
+import os
+import pathlib
+import sys
+
+_PACKAGES = ("keras", "tensorflow", "jax", "numpy")
+_EXPECTED = (ValueError, OSError, ImportError, FloatingPointError)
+
+
+def run_recipe(main, parser):
+    """Parse the command line and run a recipe.
+
+    What the user can mend is printed as one line, with exit code 2.
+
+    Args:
+        main: callable that takes the parsed arguments.
+        parser: `argparse.ArgumentParser`.
+    """
+    arguments = parser.parse_args()
+    try:
+        main(arguments)
+    except _EXPECTED as error:
+        line = " ".join(str(error).split()) or type(error).__name__
+        print(f"{parser.prog}: error: {line}", file=sys.stderr)
+        sys.exit(2)
+
+
+def versions():
+    """Versions of Python and of the packages that results depend on.
+
+    Returns:
+        Dict, name -> string.
+    """
+    found = {"python": sys.version.split()[0]}
+    for name in _PACKAGES:
+        for distribution in (name, f"{name}_cpu"):
+            try:
+                found[name] = importlib.metadata.version(distribution)
+            except importlib.metadata.PackageNotFoundError:
+                continue
+    return found
+
+
+def write_report(path, arguments, seeds, results, **more):
+    """Write what a recipe measured as JSON, whole or not at all.
+
+    Args:
+        path: string or path of the file.
+        arguments: dict. The options of the run.
+        seeds: list of integers.
+        results: list of dicts.
+        **more: further entries.
+    """
+    report = {
+        "arguments": arguments,
+        "seeds": seeds,
+        "versions": versions(),
+        "results": results,
+        **more,
+    }
+    path = pathlib.Path(path)
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(report, indent=2, default=str) + "\n")
+    os.replace(part, path)
+
+
+def format_table(rows):
+    """Rows as an aligned Markdown table.
+
+    Args:
+        rows: list of dicts with the same keys, which head the columns.
+            Numbers are aligned to the right.
+
+    Returns:
+        String.
+
+    Example:
+
+    >>> print(format_table([{"model": "student", "joint": "85.1"}]))
+    | model   | joint |
+    | ------- | ----- |
+    | student |  85.1 |
+    """
+    cells = [[str(value) for value in row.values()] for row in rows]
+    widths = [
+        max(3, *map(len, column)) for column in zip(list(rows[0]), *cells)
+    ]
+    lines = [list(rows[0]), ["-" * width for width in widths], *cells]
+    return "\n".join(
+        f"| {' | '.join(_aligned(c, w) for c, w in zip(line, widths))} |"
+        for line in lines
+    )
+
+
+def _aligned(cell, width):
+    is_number = cell[:1].isdigit() or cell[:1] in "+-"
+    return cell.rjust(width) if is_number else cell.ljust(width)
