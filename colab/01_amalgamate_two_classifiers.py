@@ -42,15 +42,16 @@ print(test)
 
 colors = ["tab:blue", "tab:orange"]
 known = ["0 to 4", "5 to 9"]
-figure, axes = plt.subplots(1, 10, figsize=(10, 1.9))
-for digit, axis in enumerate(axes):
-    axis.imshow(test_images[np.argmax(labels == digit)])
-    axis.set_title(digit, color=colors[digit // 5], fontweight="bold")
-    axis.axis("off")
-for number in (0, 1):
-    text = f"teacher {number + 1} knows {known[number]}"
-    place = 0.3 + 0.4 * number
-    figure.text(place, 0.05, text, color=colors[number], ha="center")
+figure = plt.figure(figsize=(10, 1.6))
+for number, half in enumerate(figure.subfigures(1, 2)):
+    half.suptitle(f"Teacher {number + 1} knows", color=colors[number])
+    half.subplots_adjust(bottom=0.2, top=0.8, wspace=0.1)
+    for place, axis in enumerate(half.subplots(1, 5)):
+        digit = 5 * number + place
+        example = np.flatnonzero(labels == digit)[6]
+        axis.imshow(test_images[example])
+        axis.set_title(digit, y=-0.3)
+        axis.axis("off")
 plt.show()
 
 """
@@ -141,7 +142,7 @@ amalgamator = keras_vipa.amalgamation.LayerwiseAmalgamator(
 student = amalgamator.student
 total = sum(teacher.count_params() for teacher in teachers)
 share = student.count_params() / total
-student.summary()
+print(f"channels of its layers: {amalgamator.widths}")
 print(f"{share:.0%} of the {total:,} parameters of the two teachers")
 
 """
@@ -196,12 +197,13 @@ each curve can be compared, not its height.
 """
 
 figure, axes = plt.subplots(1, 3, figsize=(12, 3.4))
-for axis, (phase, history) in zip(axes, histories.items()):
+for number, (phase, history) in enumerate(histories.items()):
+    axis = axes[number]
     for name, values in history.items():
         if name != "loss":
             label = name.removesuffix("_reconstruction")
             axis.semilogy(range(1, len(values) + 1), values, label=label)
-    axis.set_title(phase)
+    axis.set_title(f"Phase {number + 1}: {phase}")
     axis.set_xlabel("epoch")
     axis.legend()
 axes[0].set_ylabel("mean squared error")
@@ -231,6 +233,7 @@ does not import `keras_vipa`, trained on, or used as a teacher of the next
 amalgamation.
 """
 
+student.summary()
 student.save("student.keras")
 loaded = keras.saving.load_model("student.keras")
 difference = np.abs(loaded.predict(test_images, verbose=0) - whole).max()

@@ -44,11 +44,13 @@ from keras_vipa import export
 from keras_vipa.amalgamation import LayerwiseAmalgamator
 from keras_vipa.amalgamation import amalgamate_incrementally
 from keras_vipa.amalgamation import comparison
-from keras_vipa.applications import SmallConvNet
 from keras_vipa.applications import load_model
+from keras_vipa.applications import train_on_few
 from keras_vipa.utils import reports
 from keras_vipa.utils.devices import STRATEGIES
 from keras_vipa.utils.devices import strategy_scope
+from keras_vipa.utils.training import Progress
+from keras_vipa.utils.training import read_model
 
 PHASES = ("autoencoders", "layers", "joint")
 PRESETS = {
@@ -56,7 +58,6 @@ PRESETS = {
     "emoji": ("emoji_0_4", "emoji_5_8"),
 }
 LABELS_PER_CLASS = {"digits": 12, "emoji": 30}
-LARGE = {"filters": (32, 64, 64), "units": 128, "strides": 2}
 
 
 def parse():
@@ -67,9 +68,7 @@ def parse():
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add(
-        "--dataset", default="digits", help="digits|emoji|folder:PATH|tfds:NAME"
-    )
+    add("--dataset", default="digits", help="or emoji, folder:PATH, tfds:NAME")
     add("--teachers", nargs="+", metavar="KERAS_FILE")
     add("--images", metavar="FOLDER", help="pictures for --teachers")
     add("--white", type=float, default=1.0, help="white for --teachers: 1, 255")
@@ -88,37 +87,19 @@ def parse():
 
 
 def load_task(args):
-    """Training images, test images, and the classes of each teacher."""
+    """Teachers if they are the user's, images, and each teacher's classes."""
     if args.teachers:
-        models = [load_teacher(path) for path in args.teachers]
+        models = [read_model(path) for path in args.teachers]
         size = models[0].input_shape[1:3]
         name = f"folder:{args.images}" if args.images else args.dataset
-        return models, *datasets.named(name, size), None
+        train, test = datasets.named(name, None if None in size else size)
+        others = np.array(train.info.get("original_size", [size])) != size
+        if None not in size and others.any():
+            print(f"Pictures of another size are resized to {size}.")
+        return models, train, test, None
     train, test = datasets.named(args.dataset, args.size)
     groups = datasets.class_groups(train.num_classes(), 2)
     return None, train, test, groups
-
-
-def load_teacher(path):
-    """A user's classifier."""
-    if not pathlib.Path(path).is_file():
-        raise ValueError(f"There is no file {path}")
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except Exception as error:
-        raise ValueError(f"{path} is not a Keras model: {error}") from error
-
-
-def train_teacher(data, seed, epochs):
-    """A classifier from the few labels of its own classes."""
-    options = {} if data.name == "digits" else LARGE
-    shape, classes = data.images.shape[1:], data.num_classes()
-    few = data.few_per_class(LABELS_PER_CLASS.get(data.name, 30), seed)
-    teacher = SmallConvNet(shape, classes, **options)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    teacher.compile("adam", loss)
-    teacher.fit(few.array(), few.y(), 20, epochs, verbose=0)
-    return teacher
 
 
 def teachers_of(args, train, groups, seed):
@@ -126,23 +107,13 @@ def teachers_of(args, train, groups, seed):
     if args.dataset in PRESETS and not args.train_teachers:
         return [load_model(name) for name in PRESETS[args.dataset]]
     parts = [train.of_classes(group, relabel=True) for group in groups]
+    labels = LABELS_PER_CLASS.get(args.dataset, 30)
     epochs = 2 if args.smoke else 100
-    teachers = [train_teacher(part, seed, epochs) for part in parts]
+    teachers = [train_on_few(part, labels, seed, epochs) for part in parts]
     if seed == args.seeds[0]:
         for number, teacher in enumerate(teachers, 1):
             teacher.save(pathlib.Path(args.output, f"teacher_{number}.keras"))
     return teachers
-
-
-class Progress(keras.callbacks.Callback):
-    """A line five times a phase instead of a bar every epoch."""
-
-    def on_epoch_end(self, epoch, logs=None):
-        epochs = self.params["epochs"]
-        if (epoch + 1) % max(1, epochs // 5) == 0:
-            place = f"epoch {epoch + 1:3d}/{epochs}"
-            phase = f"{self.model.phase:12s}"
-            print(f"  {phase} {place}  loss {logs['loss']:.5f}", flush=True)
 
 
 def run_seed(args, seed, task, backup):
@@ -151,19 +122,19 @@ def run_seed(args, seed, task, backup):
     models = models or teachers_of(args, train, groups, seed)
     x, x_test = train.array() * args.white, test.array() * args.white
     epochs = dict(zip(PHASES, (2, 2, 2) if args.smoke else args.epochs))
-    common = {"widths": widths(args), "augmentation": shift(args), "seed": seed}
+    widths = args.widths or [None]
+    common = {"widths": widths if len(widths) > 1 else widths[0], "seed": seed}
+    if args.shift:
+        common["augmentation"] = keras.layers.RandomTranslation(
+            args.shift, args.shift, fill_mode="nearest"
+        )
     fit = {"jit_compile": args.jit, "verbose": 0, "callbacks": [Progress()]}
-    fit.update(seed=seed, backup_dir=backup / "layerwise")
+    fit["backup_dir"] = backup / "layerwise"
 
     baseline = LayerwiseAmalgamator(models, **common)
-    logits = baseline.teacher_features.predict(x_test, verbose=0)["logits"]
-    labels = None if groups is None else positions(groups)[test.y()]
-    board = comparison.Scoreboard(baseline.slices, logits, labels, seed=seed)
-    sizes = [teacher.count_params() for teacher in baseline.teachers]
-    for number, size in enumerate(sizes):
-        more = {"parameters": size, "seconds": None}
-        board.add(f"teacher_{number + 1}", logits, number, **more)
-    board.add("concatenated", logits, parameters=sum(sizes), seconds=None)
+    # Place of each class among the logits, which are ordered by teacher.
+    labels = groups and np.argsort(np.concatenate(groups))[test.y()]
+    board = comparison.Scoreboard.of(baseline, x_test, labels, seed=seed)
 
     def add(name, student, start):
         size, seconds = student.count_params(), time.time() - start
@@ -188,27 +159,6 @@ def run_seed(args, seed, task, backup):
         last.fit_stages(x, joint, **fit)
     add("student", last.student, start)
     return board.rows, last, x
-
-
-def widths(args):
-    """A ratio, a width for each layer, or `None` for the default."""
-    if args.widths and len(args.widths) > 1:
-        return [int(width) for width in args.widths]
-    return args.widths and args.widths[0]
-
-
-def shift(args):
-    """What the student's images go through in the joint phase."""
-    if not args.shift:
-        return None
-    return keras.layers.RandomTranslation(
-        args.shift, args.shift, fill_mode="nearest"
-    )
-
-
-def positions(groups):
-    """Place of each class among the logits, which are ordered by teacher."""
-    return np.argsort(np.concatenate(groups))
 
 
 def main(args):
@@ -236,15 +186,9 @@ def main(args):
     summary = comparison.summary(results)
     measures = "agreement with the teachers" if task[3] is None else "accuracy"
     comparison.plot(output / "report.png", curves, summary, measures)
-    reports.write_report(
-        output / "report.json",
-        vars(args),
-        args.seeds,
-        results,
-        measures=measures,
-        summary=summary,
-        reconstruction=curves,
-    )
+    more = {"measures": measures, "summary": summary, "reconstruction": curves}
+    path = output / "report.json"
+    reports.write_report(path, vars(args), args.seeds, results, **more)
     shutil.rmtree(output / f"backup_{tag:08x}", ignore_errors=True)
     print(f"{measures.capitalize()}, mean and standard deviation over seeds")
     print(comparison.table(summary))

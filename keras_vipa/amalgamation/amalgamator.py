@@ -36,11 +36,13 @@ class Amalgamator(keras.Model):
             now on, and are frozen.
         terms: dict, phase -> list of strings. Names of the pairs that each
             phase compares.
+        seed: integer. Seed of the order of the images in `fit_stages`.
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
     """
 
-    def __init__(self, teachers, terms, **kwargs):
+    def __init__(self, teachers, terms, seed=0, **kwargs):
         super().__init__(**kwargs)
+        self.seed = seed
         self.teachers = list(teachers)
         for teacher in self.teachers:
             # Toggled, since on TensorFlow a reloaded model that is already
@@ -124,7 +126,6 @@ class Amalgamator(keras.Model):
         optimizers=None,
         cache_bytes=2**30,
         backup_dir=None,
-        seed=0,
         jit_compile=False,
         callbacks=(),
         verbose="auto",
@@ -148,7 +149,6 @@ class Amalgamator(keras.Model):
             backup_dir: string or path. Folder for the state of the training;
                 a call with the same arguments continues after the last
                 complete epoch there. The folder may be removed at the end.
-            seed: integer. Seed of the order of the images.
             jit_compile: boolean. Whether XLA compiles the training step.
             callbacks: list of `keras.callbacks.Callback` for every phase.
             verbose: as in `fit`.
@@ -169,12 +169,12 @@ class Amalgamator(keras.Model):
             backup = backup_dir and _Backup(self, backup_dir, phase)
             if backup and backup.load_finished():
                 continue
-            batches = self._batches(data, batch_size, seed)
+            batches = self._batches(data, batch_size)
             optimizer = (optimizers or {}).get(phase)
             if optimizer is None:
                 optimizer = self._default_optimizer(batches, epochs[phase])
             self.compile(optimizer, jit_compile=jit_compile)
-            own = [_EpochSeed(seed, batches), FiniteGuard(phase)]
+            own = [_EpochSeed(self.seed, batches), FiniteGuard(phase)]
             if backup:
                 own.append(backup.callback())
             history = self.fit(
@@ -201,15 +201,15 @@ class Amalgamator(keras.Model):
         features = self.teacher_features.predict(images, batch_size, verbose=0)
         return {"images": images, **features}
 
-    def _batches(self, data, batch_size, seed):
+    def _batches(self, data, batch_size):
         """The part of the data that the current phase needs."""
         if not isinstance(data, dict):
             return data
         needed = ("images", *self.needed_features())
         if not all(name in data for name in needed):
-            return Batches(data["images"], batch_size, seed)
+            return Batches(data["images"], batch_size, self.seed)
         needed = {name: data[name] for name in needed}
-        return Batches(needed, batch_size, seed)
+        return Batches(needed, batch_size, self.seed)
 
     def _default_optimizer(self, batches, epochs):
         """Adam whose rate falls to 0 over the phase, where its end is known."""

@@ -78,6 +78,29 @@ class Scoreboard:
         self.common = common
         self.rows = []
 
+    @classmethod
+    def of(cls, amalgamator, images, labels=None, **common):
+        """Scoreboard with rows for each teacher and for all side by side.
+
+        Args:
+            amalgamator: `LayerwiseAmalgamator`.
+            images: float array of images to score on.
+            labels: integer array or `None`, as above.
+            **common: entries of every row.
+
+        Returns:
+            A `Scoreboard`, whose rows have `parameters` and `seconds`.
+        """
+        features = amalgamator.teacher_features.predict(images, verbose=0)
+        board = cls(amalgamator.slices, features["logits"], labels, **common)
+        sizes = [t.count_params() for t in amalgamator.teachers]
+        for part, size in enumerate(sizes):
+            more = {"parameters": size, "seconds": None}
+            board.add(f"teacher_{part + 1}", features["logits"], part, **more)
+        more["parameters"] = sum(sizes)
+        board.add("concatenated", features["logits"], **more)
+        return board
+
     def add(self, model, logits, only_part=None, **more):
         """Score the logits of a model, `(n, classes)`, as a new row."""
         if self.labels is None:

@@ -73,7 +73,8 @@ class LayerwiseAmalgamator(Amalgamator):
             `"joint"` the student sees the changed images and has to return
             what the teachers return for the unchanged ones.
         phase: string. Phase to start with.
-        seed: integer. Seed of the initial weights.
+        seed: integer. Seed of the initial weights, and of the order of the
+            images in `fit_stages`.
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
 
     Call arguments:
@@ -151,8 +152,8 @@ class LayerwiseAmalgamator(Amalgamator):
             "layers": [*names, "logits"],
             "joint": ["logits"],
         }
-        super().__init__([item.model for item in lists], terms, **kwargs)
-        self.seed = seed
+        teachers = [item.model for item in lists]
+        super().__init__(teachers, terms, seed, **kwargs)
         self.augmentation = augmentation
         self.layer_names = names
         self.teacher_features = _concatenated_features(lists)
@@ -359,9 +360,7 @@ def amalgamate_incrementally(
             [merged, teacher], widths, augmentation=augmentation, seed=seed
         )
         folder = backup_dir and pathlib.Path(backup_dir, f"teachers_{number}")
-        amalgamator.fit_stages(
-            images, epochs, seed=seed, backup_dir=folder, **kwargs
-        )
+        amalgamator.fit_stages(images, epochs, backup_dir=folder, **kwargs)
         merged = amalgamator.student
     return amalgamator
 
@@ -383,6 +382,10 @@ def _checked_widths(widths, channels, num_teachers):
     """One width for each layer but the last."""
     if widths is None:
         widths = 0.85 / math.sqrt(num_teachers)
+    if isinstance(widths, float) and not 0 < widths <= 1:
+        raise ValueError(
+            f"`widths` as a ratio must lie between 0 and 1. Received: {widths}"
+        )
     if isinstance(widths, float):
         widths = [max(1, round(widths * total)) for total in channels]
     if len(widths) != len(channels) or min(widths) < 1:

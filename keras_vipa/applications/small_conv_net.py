@@ -67,3 +67,39 @@ def SmallConvNet(  # noqa: N802
     if is_file:
         model.load_weights(weights)
     return model
+
+
+def train_on_few(data, labels_per_class, seed=0, epochs=100):
+    """Train a `SmallConvNet` on a few labels: an imperfect teacher.
+
+    Args:
+        data: `keras_vipa.datasets.ImageSet` with labels 0, 1, ...
+        labels_per_class: integer. Images of each class to train on.
+        seed: integer. Seed of their choice. The initial weights and the order
+            of the images follow `keras.utils.set_random_seed`.
+        epochs: integer. Epochs of Adam with batches of 20.
+
+    Returns:
+        A `keras.Model`, not compiled, as `SmallConvNet`; the wider variant
+        `filters=(32, 64, 64), units=128, strides=2` for images of 16 pixels
+        and more.
+
+    Example:
+
+    >>> digits = keras_vipa.datasets.digits().of_classes([3, 8], relabel=True)
+    >>> train_on_few(digits, 2, epochs=1).output_shape
+    (None, 2)
+    """
+    shape, classes = data.images.shape[1:], data.num_classes()
+    options = {}
+    if min(shape[:2]) >= 16:
+        options = {"filters": (32, 64, 64), "units": 128, "strides": 2}
+    few = data.few_per_class(labels_per_class, seed)
+    model = SmallConvNet(shape, classes, **options)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss)
+    model.fit(few.array(), few.y(), 20, epochs, verbose=0)
+    # As it is to be saved: without the state of the optimizer.
+    trained = SmallConvNet(shape, classes, **options)
+    trained.set_weights(model.get_weights())
+    return trained

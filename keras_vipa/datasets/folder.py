@@ -40,7 +40,8 @@ def folder(path, size=None, strict=False):
 
     Returns:
         An `ImageSet`; `info["path"]` holds the path of each image, relative
-        to the folder, with `/` between its parts.
+        to the folder, with `/` between its parts, and `info["original_size"]`
+        the height and width of its file, `(n, 2)`.
 
     Raises:
         ValueError: If there is no such folder or no readable picture in it,
@@ -66,14 +67,14 @@ def folder(path, size=None, strict=False):
         raise ValueError(f"`path` must be a folder. Received: path={path!r}")
     size = None if size is None else check_size(size)
     names = _file_names(path)
-    images, read = _read_all(path, names, size, strict)
+    images, read, original_sizes = _read_all(path, names, size, strict)
     labels, class_names = _sub_folder_labels(path, read)
     return ImageSet(
         images,
         labels=labels,
         class_names=class_names,
         name=os.path.basename(os.path.abspath(path)),
-        info={"path": read},
+        info={"path": read, "original_size": original_sizes},
     )
 
 
@@ -88,7 +89,7 @@ def _file_names(path):
 
 
 def _read_all(path, names, size, strict):
-    images, read, unreadable = None, [], []
+    images, read, original_sizes, unreadable = None, [], [], []
     for name in names:
         try:
             picture = read_picture(os.path.join(path, name))
@@ -97,6 +98,7 @@ def _read_all(path, names, size, strict):
                 raise
             unreadable.append(name)
             continue
+        original_size = picture.shape[:2]
         if size is not None:
             picture = fit_picture(picture, size)
         if images is None:
@@ -110,6 +112,7 @@ def _read_all(path, names, size, strict):
             )
         images[len(read)] = picture
         read.append(name)
+        original_sizes.append(original_size)
     if unreadable:
         _warn_of(unreadable, path)
     if images is None:
@@ -117,7 +120,7 @@ def _read_all(path, names, size, strict):
             "`path` must hold a readable PNG, JPEG, WebP, GIF or BMP picture. "
             f"Received: path={path!r}, with {len(names)} file(s)"
         )
-    return images[: len(read)], read
+    return images[: len(read)], read, original_sizes
 
 
 def _warn_of(unreadable, path):

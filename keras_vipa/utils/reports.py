@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import sys
+import warnings
 
 _PACKAGES = ("keras", "tensorflow", "jax", "numpy")
 _EXPECTED = (ValueError, OSError, ImportError, FloatingPointError)
@@ -13,13 +14,15 @@ _EXPECTED = (ValueError, OSError, ImportError, FloatingPointError)
 def run_recipe(main, parser):
     """Parse the command line and run a recipe.
 
-    What the user can mend is printed as one line, with exit code 2.
+    What the user can mend is printed as one line, with exit code 2; warnings
+    are printed as one line too.
 
     Args:
         main: callable that takes the parsed arguments.
         parser: `argparse.ArgumentParser`.
     """
     arguments = parser.parse_args()
+    warnings.formatwarning = lambda message, *_: f"warning: {message}\n"
     try:
         main(arguments)
     except _EXPECTED as error:

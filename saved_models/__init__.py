@@ -1,0 +1,1 @@
+"""Trained networks; `README.md` has a card for each."""

@@ -1,0 +1,131 @@
+"""The network, its trained weights, and the layout of its variables.
+
+`python tests/applications/test_small_conv_net.py` writes the layout anew.
+"""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+from keras_vipa import datasets
+from keras_vipa.applications import SmallConvNet
+from keras_vipa.applications import load_model
+from keras_vipa.applications.weights import WEIGHTS
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "tests" / "golden" / "small_conv_net.json"
+REGENERATE = "python tests/applications/test_small_conv_net.py"
+
+
+def layout():
+    return {
+        weight.path: f"{weight.dtype} {tuple(weight.shape)}"
+        for weight in SmallConvNet().weights
+    }
+
+
+def images(count=3, size=8):
+    generator = np.random.default_rng(0)
+    return generator.random((count, size, size, 3)).astype("float32")
+
+
+class TestNetwork:
+    def test_default(self):
+        model = SmallConvNet()
+        assert model.input_shape == (None, 8, 8, 3)
+        assert model.output_shape == (None, 10)
+        assert model(images()).shape == (3, 10)
+        assert model.get_layer("pool_2").output.shape == (None, 2, 2, 32)
+        convolutions = (9 * 3 + 1) * 16 + (9 * 16 + 1) * 32
+        dense = (2 * 2 * 32 + 1) * 64 + (64 + 1) * 10
+        assert model.count_params() == convolutions + dense == 13994
+
+    def test_options(self):
+        model = SmallConvNet(
+            (32, 32, 3),
+            classes=4,
+            filters=(5, 6, 7),
+            units=11,
+            strides=2,
+            name="net",
+        )
+        assert model.name == "net"
+        assert model.output_shape == (None, 4)
+        shapes = [
+            model.get_layer(name).output.shape[1:]
+            for name in ("conv_1", "conv_2", "conv_3", "pool_3")
+        ]
+        assert shapes == [(16, 16, 5), (8, 8, 6), (4, 4, 7), (2, 2, 7)]
+        convolutions = (9 * 3 + 1) * 5 + (9 * 5 + 1) * 6 + (9 * 6 + 1) * 7
+        dense = (2 * 2 * 7 + 1) * 11 + (11 + 1) * 4
+        assert model.count_params() == convolutions + dense
+
+    def test_returns_logits(self):
+        model = SmallConvNet()
+        for weight in model.weights:
+            weight.assign(np.ones(weight.shape))
+        assert float(model(images())[0, 0]) > 1.0
+
+    def test_layout(self):
+        golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
+        assert list(golden.items()) == list(layout().items()), (
+            "Weights that were saved before do not fit this network. If that "
+            f"is meant, run: {REGENERATE}"
+        )
+
+
+class TestWeights:
+    def test_file(self, tmp_path):
+        path = tmp_path / "net.weights.h5"
+        saved = SmallConvNet(classes=3)
+        saved.save_weights(path)
+        assert not np.allclose(
+            SmallConvNet(classes=3)(images()), saved(images())
+        )
+        for given in (path, str(path)):
+            loaded = SmallConvNet(classes=3, weights=given)
+            np.testing.assert_array_equal(loaded(images()), saved(images()))
+
+    @pytest.mark.parametrize("load", [load_model, SmallConvNet])
+    def test_unknown_preset(self, load):
+        options = {"name" if load is load_model else "weights": "mnist"}
+        with pytest.raises(ValueError) as error:
+            load(**options)
+        assert str(error.value) == (
+            f"`weights` must be one of {sorted(WEIGHTS)}. Received: mnist"
+        )
+
+    def test_damaged_file(self, monkeypatch):
+        name = min(WEIGHTS)
+        damaged = {**WEIGHTS[name], "sha256": 64 * "0"}
+        monkeypatch.setitem(WEIGHTS, name, damaged)
+        with pytest.raises(ValueError, match="is damaged.* Received: sha256="):
+            load_model(name)
+
+    @pytest.mark.parametrize("name", sorted(WEIGHTS))
+    def test_preset(self, name):
+        entry = WEIGHTS[name]
+        data, first, last = name.split("_")
+        group = range(int(first), int(last) + 1)
+        _, test = datasets.named(data)
+        test = test.of_classes(group, relabel=True)
+
+        model = load_model(name)
+        assert model.output_shape == (None, len(group))
+        assert model.count_params() == entry["parameters"]
+        logits = model.predict(test.array(), verbose=0)
+        accuracy = np.mean(logits.argmax(axis=1) == test.y())
+        # An image or two may fall the other way on another machine.
+        assert accuracy == pytest.approx(entry["test_accuracy"], abs=0.01)
+
+    def test_preset_by_its_class(self):
+        name = min(WEIGHTS)
+        model = SmallConvNet(weights=name)
+        for one, other in zip(model.weights, load_model(name).weights):
+            np.testing.assert_array_equal(one, other)
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text(json.dumps(layout(), indent=1) + "\n", encoding="utf-8")

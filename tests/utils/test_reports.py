@@ -1,0 +1,120 @@
+import argparse
+import json
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+
+from keras_vipa.utils import reports
+
+
+class TestTable:
+    def test_by_hand(self):
+        rows = [
+            {"model": "student", "joint": "85.1", "n": 7},
+            {"model": "a", "joint": "", "n": -12},
+        ]
+        assert reports.format_table(rows) == (
+            "| model   | joint | n   |\n"
+            "| ------- | ----- | --- |\n"
+            "| student |  85.1 |   7 |\n"
+            "| a       |       | -12 |"
+        )
+
+    def test_a_cell_that_is_wider_than_its_head(self):
+        assert reports.format_table([{"x": "conv_1"}]) == (
+            "| x      |\n| ------ |\n| conv_1 |"
+        )
+
+
+class TestReport:
+    def test_content(self, tmp_path):
+        path = tmp_path / "report.json"
+        reports.write_report(
+            path, {"size": 8}, [0, 1], [{"joint": 0.5}], note="none"
+        )
+        report = json.loads(path.read_text())
+        assert report["arguments"] == {"size": 8}
+        assert report["seeds"] == [0, 1]
+        assert report["results"] == [{"joint": 0.5}]
+        assert report["note"] == "none"
+        assert report["versions"] == reports.versions()
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_what_json_does_not_know_is_written_as_text(self, tmp_path):
+        path = str(tmp_path / "report.json")
+        arguments = {"output": pathlib.Path("results")}
+        reports.write_report(path, arguments, [0], [])
+        report = json.loads(pathlib.Path(path).read_text())
+        assert report["arguments"] == {"output": "results"}
+
+    def test_failure_leaves_what_was_there(self, tmp_path):
+        path = tmp_path / "report.json"
+        circular = {}
+        circular["self"] = circular
+        with pytest.raises(ValueError, match="Circular"):
+            reports.write_report(path, circular, [0], [])
+        assert list(tmp_path.iterdir()) == []
+        reports.write_report(path, {}, [0], [])
+        before = path.read_text()
+        with pytest.raises(ValueError, match="Circular"):
+            reports.write_report(path, circular, [1], [])
+        assert path.read_text() == before
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_versions(self):
+        versions = reports.versions()
+        assert versions["keras"] == keras.__version__
+        assert versions["numpy"] == np.__version__
+        assert versions["python"].count(".") == 2
+
+
+class TestRecipe:
+    def run(self, monkeypatch, main, *options):
+        parser = argparse.ArgumentParser(prog="recipe.py")
+        parser.add_argument("--size", type=int, default=8)
+        monkeypatch.setattr("sys.argv", ["recipe.py", *options])
+        reports.run_recipe(main, parser)
+
+    def test_main_gets_the_arguments(self, monkeypatch):
+        seen = []
+        self.run(monkeypatch, lambda args: seen.append(args.size))
+        self.run(
+            monkeypatch, lambda args: seen.append(args.size), "--size", "3"
+        )
+        assert seen == [8, 3]
+
+    @pytest.mark.parametrize(
+        "error, line",
+        [
+            (ValueError("one\n  line.  Received: 3"), "one line. Received: 3"),
+            (FileNotFoundError("no folder"), "no folder"),
+            (ImportError("install it"), "install it"),
+            (FloatingPointError("not finite"), "not finite"),
+            (ValueError(), "ValueError"),
+        ],
+    )
+    def test_what_the_user_can_mend(self, monkeypatch, capsys, error, line):
+        def main(args):
+            raise error
+
+        with pytest.raises(SystemExit) as stop:
+            self.run(monkeypatch, main)
+        assert stop.value.code == 2
+        output = capsys.readouterr()
+        assert output.err == f"recipe.py: error: {line}\n"
+        assert output.out == ""
+
+    def test_wrong_option(self, monkeypatch, capsys):
+        with pytest.raises(SystemExit) as stop:
+            self.run(monkeypatch, print, "--size", "large")
+        assert stop.value.code == 2
+        assert "invalid int value: 'large'" in capsys.readouterr().err
+
+    def test_our_own_mistakes_are_not_hidden(self, monkeypatch):
+        def main(args):
+            raise TypeError("a mistake")
+
+        with pytest.raises(TypeError, match="a mistake"):
+            self.run(monkeypatch, main)
