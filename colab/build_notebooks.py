@@ -14,7 +14,7 @@ import json
 import pathlib
 import sys
 
-INSTALL = "%pip install -q keras_vipa"
+INSTALL = '%pip install -q "keras_vipa[lite]"'
 
 
 def split(source):

@@ -42,7 +42,7 @@ area(2)
 '''
 
 CELLS = [
-    ("code", "%pip install -q keras_vipa"),
+    ("code", '%pip install -q "keras_vipa[lite]"'),
     ("markdown", "# A title\n\nWith a formula."),
     (
         "code",

@@ -19,13 +19,16 @@ _NO_LABELS = (
 class Amalgamator(keras.Model):
     """One student from several frozen teachers, without labels (abstract).
 
-    A method builds `student` and its adapters in its constructor, names its
-    `phases`, and writes
+    A method has
 
+    - `student`, `teacher_features` (a `keras.Model`, images to a dict of what
+      the teachers return for them) and its adapters, from its constructor;
     - `call(inputs)`: the pairs that the current phase compares, as a
       dictionary `name -> (target, output)`;
-    - `set_phase(phase)`: what the phase trains;
-    - `finish_phase()`: what happens after it.
+    - `set_phase(phase)`: what the phase trains, and `finish_phase()`: what
+      happens after it;
+    - `needed_features()`: names of the teachers' features that the phase
+      reads, and `learning_rates`, a dict for all phases.
 
     The loss is the sum over the pairs of their mean squared error, each term
     logged under its name. Everything else is Keras: `compile`, `fit(images)`,
@@ -93,12 +96,12 @@ class Amalgamator(keras.Model):
     def finish_phase(self):
         """Called by `fit_stages` at the end of each phase."""
 
-    def fit(self, x=None, y=None, **kwargs):
+    def fit(self, x=None, y=None, *args, **kwargs):
         # Refused here already, since an error inside of the training step
         # would leave the model without values on JAX.
         if y is not None:
             raise ValueError(_NO_LABELS)
-        return super().fit(x, **kwargs)
+        return super().fit(x, None, *args, **kwargs)
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
@@ -194,9 +197,8 @@ class Amalgamator(keras.Model):
         """Images beside the teachers' features, if they fit in memory."""
         if not hasattr(images, "shape"):
             return images
-        outputs = self.teacher_features.output
-        values = sum(math.prod(t.shape[1:]) for t in outputs.values())
-        if 4 * values * len(images) > cache_bytes:
+        shapes = self.teacher_features.compute_output_shape(images.shape)
+        if 4 * sum(map(math.prod, shapes.values())) > cache_bytes:
             return {"images": images}
         features = self.teacher_features.predict(images, batch_size, verbose=0)
         return {"images": images, **features}

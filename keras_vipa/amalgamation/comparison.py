@@ -16,7 +16,8 @@ def scores(logits, slices, labels):
 
     Returns:
         Tuple of the list of accuracies of the parts and the joint accuracy,
-        in [0, 1]. A part is scored on its own images and logits only.
+        in [0, 1]. A part is scored on its own images and logits only, and is
+        `None` if there is no such image.
 
     Example:
 
@@ -29,7 +30,9 @@ def scores(logits, slices, labels):
     for part in slices:
         inside = (labels >= part.start) & (labels < part.stop)
         decisions = logits[inside, part].argmax(axis=1) + part.start
-        parts.append(float(np.mean(decisions == labels[inside])))
+        is_known = len(decisions) > 0
+        right = decisions == labels[inside]
+        parts.append(float(np.mean(right)) if is_known else None)
     return parts, float(np.mean(logits.argmax(axis=1) == labels))
 
 

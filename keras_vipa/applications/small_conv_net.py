@@ -37,7 +37,7 @@ def SmallConvNet(  # noqa: N802
         logits `(batch, classes)`.
 
     Raises:
-        ValueError: If `weights` is neither.
+        ValueError: If `weights` is none of these.
 
     Example:
 

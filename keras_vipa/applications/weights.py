@@ -65,7 +65,8 @@ def load_model(name):
     """
     if name not in WEIGHTS:
         raise ValueError(
-            f"`weights` must be one of {sorted(WEIGHTS)}. Received: {name}"
+            f"Weights must be one of {sorted(WEIGHTS)}, or for a network the "
+            f"path of a .weights.h5 file. Received: {name}"
         )
     entry = WEIGHTS[name]
     folder = importlib.resources.files("keras_vipa.saved_models")

@@ -22,7 +22,7 @@ def named(name, size=32, seed=0):
         Tuple of two `ImageSet`, for training and for testing.
 
     Raises:
-        ValueError: If there is no such data set.
+        ValueError: If there is no such data set, or no two pictures in it.
 
     Example:
 
@@ -37,6 +37,11 @@ def named(name, size=32, seed=0):
         return tuple(s.select(s.y("skin_tone") == 0) for s in sets)
     if kind == "folder" and rest:
         images = folder(rest, size=size)
+        if len(images) < 2:
+            raise ValueError(
+                "A folder must hold at least two readable pictures, for "
+                f"training and for testing. Received: {rest}"
+            )
         order = np.random.default_rng(seed).permutation(len(images))
         cut = max(1, len(images) // 5)
         return images.select(order[cut:]), images.select(order[:cut])

@@ -66,8 +66,12 @@ def write_report(path, arguments, seeds, results, **more):
     }
     path = pathlib.Path(path)
     part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(report, indent=2, default=str) + "\n")
-    os.replace(part, path)
+    text = json.dumps(report, indent=2, default=str) + "\n"
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def format_table(rows):
