@@ -1,0 +1,148 @@
+"""The recipe with a user's own classifiers and pictures."""
+
+import importlib.util
+import json
+
+import keras
+import numpy as np
+import pytest
+from amalgamation import networks
+from test_case import ROOT
+
+from keras_vipa.utils import reports
+from keras_vipa.utils.images import save_picture
+
+pytestmark = pytest.mark.tensorflow
+
+
+@pytest.fixture
+def recipe(monkeypatch, tmp_path):
+    """Runs the recipe in this process; returns its report."""
+    path = ROOT / "recipes" / "amalgamate_layerwise.py"
+    spec = importlib.util.spec_from_file_location("recipe", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def run(*options):
+        command = [path, "--smoke", "--output", tmp_path / "output", *options]
+        monkeypatch.setattr("sys.argv", [str(part) for part in command])
+        reports.run_recipe(module.main, module.parse())
+        return json.loads((tmp_path / "output" / "report.json").read_text())
+
+    return run
+
+
+@pytest.fixture
+def teachers(tmp_path):
+    paths = []
+    for number, classes in enumerate((2, 3, 2)):
+        model = networks.randomize(networks.conv_teacher(classes), number)
+        paths.append(tmp_path / f"{number}.keras")
+        model.save(paths[-1])
+    return paths
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number, image in enumerate(networks.images(20, 10)):
+        save_picture(folder / f"{number:02d}.png", image)
+    return folder
+
+
+@pytest.mark.parametrize("options", [[], ["--incremental"]])
+def test_own_classifiers_and_pictures(
+    recipe, teachers, pictures, tmp_path, capsys, options
+):
+    report = recipe("--teachers", *teachers, "--images", pictures, *options)
+    assert "Pictures of another size are resized to (8, 8)" in (
+        capsys.readouterr().out
+    )
+    rows = {row["model"]: row for row in report["results"]}
+    assert rows["teacher_2"]["parts"] == [None, 1.0, None]
+    assert rows["concatenated"]["parts"] == [1.0, 1.0, 1.0]
+    assert rows["concatenated"]["joint"] == 1.0
+    assert ("before_joint" in rows) is not bool(options)
+    student = keras.saving.load_model(tmp_path / "output" / "student.keras")
+    assert student.output_shape == (None, 7)
+    assert rows["student"]["parameters"] == student.count_params()
+    assert sorted(p.name for p in (tmp_path / "output").iterdir()) == [
+        "report.json",
+        "report.png",
+        "student.keras",
+        "student.tflite",
+    ]
+
+
+def error_of(recipe, capsys, *options):
+    with pytest.raises(SystemExit) as stopped:
+        recipe(*options)
+    assert stopped.value.code == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    return lines[0]
+
+
+def test_files_that_are_not_models(recipe, pictures, tmp_path, capsys):
+    broken = tmp_path / "broken.keras"
+    broken.write_text("not a model")
+    for path, message in (
+        (tmp_path / "missing.keras", "There is no model file"),
+        (broken, "is not a Keras model"),
+    ):
+        options = ["--teachers", path, path, "--images", pictures]
+        assert message in error_of(recipe, capsys, *options)
+    assert not (tmp_path / "output").exists()
+
+
+def test_teachers_that_do_not_fit(recipe, teachers, pictures, tmp_path, capsys):
+    other_size = tmp_path / "other_size.keras"
+    networks.conv_teacher(2, size=10).save(other_size)
+    other_layers = tmp_path / "other_layers.keras"
+    networks.normalized_teacher(2).save(other_layers)
+    for others, message in (
+        ([], "at least two teachers. Received: 1"),
+        ([other_size], "All teachers must take images of one size"),
+        ([other_layers], "one to one; they may differ in width only"),
+    ):
+        options = ["--teachers", teachers[0], *others, "--images", pictures]
+        assert message in error_of(recipe, capsys, *options)
+
+
+def test_folders_without_pictures(recipe, teachers, tmp_path, capsys):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    unreadable = tmp_path / "unreadable"
+    unreadable.mkdir()
+    (unreadable / "1.png").write_text("not a picture")
+    for folder, message in (
+        (empty, "must hold a readable"),
+        (tmp_path / "nowhere", "must be a folder"),
+    ):
+        options = ["--teachers", *teachers, "--images", folder]
+        assert message in error_of(recipe, capsys, *options)
+    with pytest.warns(UserWarning, match="1.png"), pytest.raises(SystemExit):
+        recipe("--teachers", *teachers, "--images", unreadable)
+
+
+def test_not_finite(recipe, teachers, pictures, tmp_path, capsys):
+    model = keras.saving.load_model(teachers[0])
+    model.layers[-1].bias.assign(np.full(2, np.nan, "float32"))
+    model.save(teachers[0])
+    options = ["--teachers", *teachers, "--images", pictures]
+    line = error_of(recipe, capsys, *options)
+    assert "phase 'joint', epoch 1, because logits, loss is not finite" in line
+    kept = tmp_path / "output" / "last_good_student.keras"
+    weights = keras.saving.load_model(kept).get_weights()
+    assert all(np.isfinite(weight).all() for weight in weights)
+
+
+def test_wrong_options(recipe, capsys):
+    assert "digits, emoji, folder:PATH or tfds:NAME" in error_of(
+        recipe, capsys, "--dataset", "mnist"
+    )
+    assert "KERAS_BACKEND=jax" in error_of(
+        recipe, capsys, "--strategy", "data_parallel"
+    )
+    assert "here 3. Received" in error_of(recipe, capsys, "--widths", 3, 4)
