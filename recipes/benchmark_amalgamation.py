@@ -156,8 +156,7 @@ def train(args, images, cached, jit=False):
     options = {"cache_bytes": 2**40 * cached, "jit_compile": jit, "verbose": 0}
     options.update(batch_size=args.batch, callbacks=[watch])
     model.fit_stages(x, dict.fromkeys(model.phases, epochs), **options)
-    spent = np.diff(np.reshape(times, (-1, epochs, 2)))
-    return spent[:, 1:].min(axis=1).sum()
+    return np.diff(np.reshape(times, (-1, epochs, 2)))[:, 1:].min(1).sum()
 
 
 def image_rows(args):
@@ -208,15 +207,16 @@ def finished(rows):
 
 def plot(path, results):
     """Picture of the growth with teachers and with images."""
-    figure, axes = pyplot.subplots(1, 2, figsize=(13, 6))
+    results = [row for row in results if "XLA" not in row["what"]]
+    figure, axes = pyplot.subplots(1, 2, figsize=(15, 5), layout="tight")
     for axis, unit, size in zip(axes, ("ms", "s"), ("teachers", "images")):
         for what in sorted({r["what"] for r in results if r["unit"] == unit}):
             own = [row for row in results if row["what"] == what]
             x, y = ([row[key] for row in own] for key in (size, "value"))
             axis.loglog(x, y, "o-", label=f"{what}: {own[0]['exponent']:.2f}")
         axis.set(xlabel=size, ylabel=unit)
-        axis.legend(title="exponent", fontsize=8)
-    figure.savefig(path, dpi=120)
+        axis.legend(title="exponent", loc=(1.02, 0.0))
+    figure.savefig(path, dpi=120, bbox_inches="tight")
 
 
 def main(args):
