@@ -84,9 +84,7 @@ class LayerList:
         return int(np.searchsorted(self.stops, index))
 
     def end_steps(self, number):
-        """Steps whose outputs make up the feature of a layer: one, or the
-        terms of the sum.
-        """  # noqa: D205
+        """Steps whose outputs make up a feature: one, or the terms of a sum."""
         end = self.ends[number]
         return (end,) if is_linear(self.steps[end]) else self.steps[end].inputs
 

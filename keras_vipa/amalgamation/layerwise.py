@@ -53,7 +53,8 @@ class LayerwiseAmalgamator(Amalgamator):
 
     The terms of the first two sums share no weight, so that one step on the
     sum is the independent step of every layer; the teachers run once a batch
-    for all layers. For another optimizer for each layer compile with
+    for all layers. (An optimizer with `global_clipnorm` would couple them.)
+    For another optimizer for each layer compile with
     `keras.optimizers.MultiOptimizer`.
 
     Args:
