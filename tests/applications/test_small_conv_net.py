@@ -94,7 +94,7 @@ class TestWeights:
         with pytest.raises(ValueError) as error:
             load(**options)
         assert str(error.value) == (
-            f"`weights` must be one of {sorted(WEIGHTS)}. Received: mnist"
+            f"Weights must be one of {sorted(WEIGHTS)}. Received: mnist"
         )
 
     def test_damaged_file(self, monkeypatch):
