@@ -94,7 +94,8 @@ class TestWeights:
         with pytest.raises(ValueError) as error:
             load(**options)
         assert str(error.value) == (
-            f"Weights must be one of {sorted(WEIGHTS)}. Received: mnist"
+            f"Weights must be one of {sorted(WEIGHTS)}, or for a network the "
+            "path of a .weights.h5 file. Received: mnist"
         )
 
     def test_damaged_file(self, monkeypatch):
