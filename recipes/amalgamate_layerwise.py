@@ -1,9 +1,9 @@
 """Amalgamate trained classifiers into one student, layer by layer.
 
-Reproduces, at small scale, the claims of "Amalgamating Knowledge towards
-Comprehensive Classification" (Shen et al., AAAI 2019): without labels, one
-student learns the classes of all teachers, does not fall behind the teacher
-of each part, and is smaller than the teachers together.
+Checks, at small scale, what "Amalgamating Knowledge towards Comprehensive
+Classification" (Shen et al., AAAI 2019) claims in its abstract: without
+labels, one student learns the classes of all teachers, and in most parts is
+better than the teacher of that part.
 
     python recipes/amalgamate_layerwise.py
 
@@ -16,17 +16,18 @@ pictures of your own, of any number and without labels:
 
 The student is compared with the teachers side by side (`concatenated`), with
 the same network trained for as many epochs on the logits alone
-(`logits_only`), and with itself before the joint phase. A part is scored
+(`logits_only`), and with itself before the joint phase (not with
+`--incremental`). A part is scored
 within the classes of its teacher, `joint` among all classes. Without labels
 the scores are agreement with the teachers' own decisions.
 
 Written to `--output`: `report.json`, `report.png`, and `student.keras`,
 `student.tflite` and, if they were trained, the teachers of the first seed.
 
-Differences from the paper's protocol: small networks and data sets instead of
-AlexNet and four fine-grained data sets, Adam instead of SGD, and images that
-the student sees shifted at random in the joint phase (`--shift 0` turns that
-off). See `LayerwiseAmalgamator` for the method itself.
+Differences from the authors' first release: small networks and data sets
+instead of AlexNet and fine-grained photographs, Adam instead of SGD, and images
+that the student sees shifted at random in the joint phase (`--shift 0` turns
+that off). See `LayerwiseAmalgamator` for the method itself.
 """
 
 import argparse
@@ -143,7 +144,8 @@ def run_seed(args, seed, task, backup):
 
     print(f"Seed {seed}: a student from the logits alone")
     start = time.time()
-    total = {"joint": sum(epochs.values())}
+    times = len(models) - 1 if args.incremental else 1
+    total = {"joint": times * sum(epochs.values())}
     baseline.fit_stages(x, total, **{**fit, "backup_dir": backup / "logits"})
     add("logits_only", baseline.student, start)
 

@@ -97,11 +97,12 @@ class Scoreboard:
         features = amalgamator.teacher_features.predict(images, verbose=0)
         board = cls(amalgamator.slices, features["logits"], labels, **common)
         sizes = [t.count_params() for t in amalgamator.teachers]
+        logits = features["logits"]
         for part, size in enumerate(sizes):
-            more = {"parameters": size, "seconds": None}
-            board.add(f"teacher_{part + 1}", features["logits"], part, **more)
-        more["parameters"] = sum(sizes)
-        board.add("concatenated", features["logits"], **more)
+            name = f"teacher_{part + 1}"
+            board.add(name, logits, part, parameters=size, seconds=None)
+        total = sum(sizes)
+        board.add("concatenated", logits, parameters=total, seconds=None)
         return board
 
     def add(self, model, logits, only_part=None, **more):
@@ -121,7 +122,7 @@ class Scoreboard:
 
 
 def relative_error(target, output):
-    """Squared error relative to the variance of each channel of the target.
+    """Squared error relative to the variance of the target.
 
     Args:
         target: float array `(..., channels)`.
@@ -279,7 +280,7 @@ def plot(path, curves, summary, measures="accuracy"):
     for number in range(count + 1):
         values = [[*row["parts"], row["joint"]][number] for row in summary]
         places = [i for i, value in enumerate(values) if value]
-        known = np.array([values[i] for i in places])
+        known = np.array([values[i] for i in places]).reshape(-1, 2)
         right.bar(
             np.array(places) + 0.8 * (number - count / 2) / (count + 1),
             known[:, 0],

@@ -226,7 +226,8 @@ def _fresh_config(kind, config, width, seed, dtype):
         for key, value in config.items()
         if not key.endswith(_FREE_ENDINGS)
     }
-    config["dtype"] = dtype
+    if issubclass(kind, keras.Layer):
+        config["dtype"] = dtype
     uniform = keras.initializers.LecunUniform(seed)
     if kind is keras.layers.DepthwiseConv2D:
         config.update(use_bias=True, depthwise_initializer=uniform)

@@ -1,6 +1,7 @@
 """Amalgamating Knowledge towards Comprehensive Classification (AAAI 2019)."""
 
 import math
+import numbers
 import pathlib
 import zlib
 
@@ -42,8 +43,9 @@ class LayerwiseAmalgamator(Amalgamator):
         loss     = sum_l mean((output^l - F_a^l)^2)
 
     where `output^1 = S^1(images)` and, for the last layer, the target is the
-    concatenation of the teachers' logits. At the end `fold()` multiplies
-    `A^l` into `S^l`.
+    concatenation of the teachers' logits. `fold()` then multiplies `A^l` into
+    `S^l`; `fit_stages` calls it at the end of the phase, and who trains with
+    `fit` has to.
 
     Phase `"joint"` trains the whole student on the concatenated logits:
 
@@ -67,8 +69,8 @@ class LayerwiseAmalgamator(Amalgamator):
         widths: list of integers, the student's channels for each layer but
             the last; or a float, the ratio to the teachers' channels
             together. Defaults to `0.85 / sqrt(number of teachers)` (our
-            choice: the student then has about 0.7 times the weights of the
-            teachers together, whatever their number).
+            choice: the inner layers of the student then have 0.72 times the
+            weights of those of the teachers together).
         augmentation: `keras.Layer` that changes images at random in training,
             such as `keras.layers.RandomTranslation`, or `None`. In phase
             `"joint"` the student sees the changed images and has to return
@@ -244,11 +246,13 @@ class LayerwiseAmalgamator(Amalgamator):
     def reconstructions(self, features):
         """Each F_c with its image F_c' under the auto-encoder of the layer."""
         return {
-            f"{name}_reconstruction": (features[name], decoder(encoder(x)))
+            f"{name}_reconstruction": (
+                features[name],
+                decoder(encoder(features[name])),
+            )
             for name, encoder, decoder in zip(
                 self.layer_names, self.encoders, self.decoders
             )
-            for x in [features[name]]
         }
 
     def layer_outputs(self, images, features, training=None):
@@ -340,7 +344,8 @@ def amalgamate_incrementally(
     """Amalgamate two teachers, then the result with the third, and so on.
 
     The alternative to giving all teachers to one `LayerwiseAmalgamator`, with
-    smaller auto-encoders; the classes have the same order.
+    smaller auto-encoders; the classes have the same order. (The authors'
+    release has two teachers; this extension is as we remember the paper.)
 
     Args:
         teachers: list of at least two `keras.Model`, as for
@@ -390,11 +395,11 @@ def _checked_widths(widths, channels, num_teachers):
     """One width for each layer but the last."""
     if widths is None:
         widths = 0.85 / math.sqrt(num_teachers)
-    if isinstance(widths, float) and not 0 < widths <= 1:
+    if isinstance(widths, numbers.Real) and not 0 < widths <= 1:
         raise ValueError(
             f"`widths` as a ratio must lie between 0 and 1. Received: {widths}"
         )
-    if isinstance(widths, float):
+    if isinstance(widths, numbers.Real):
         widths = [max(1, round(widths * total)) for total in channels]
     if len(widths) != len(channels) or min(widths) < 1:
         raise ValueError(

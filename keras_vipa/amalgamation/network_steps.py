@@ -9,6 +9,11 @@ LINEAR = (keras.layers.Conv2D, keras.layers.Dense)
 _ABSORBING = (*LINEAR, keras.layers.DepthwiseConv2D)
 IDENTITY = keras.layers.Identity
 _BATCH_NORM = keras.layers.BatchNormalization
+_AUGMENTATIONS = tuple(
+    getattr(keras.layers, name)
+    for name in dir(keras.layers)
+    if name.startswith("Rand") or name in ("AugMix", "CutMix", "MixUp")
+)
 _END_ACTIVATIONS = ("softmax", "sigmoid", "log_softmax")
 
 Step = collections.namedtuple("Step", ["kind", "config", "weights", "inputs"])
@@ -47,6 +52,9 @@ def build(steps, name=None):
         tensors.append(layer(inputs[0] if len(inputs) == 1 else inputs))
         if step.weights:
             layer.set_weights(step.weights)
+            if isinstance(layer, keras.layers.Normalization):
+                # It keeps what it computes from its weights.
+                layer.finalize_state()
         layers.append(layer)
     return keras.Model(tensors[0], tensors[-1], name=name), layers, tensors
 
@@ -58,8 +66,9 @@ def plain_steps(model, name="teacher"):
     their own, BatchNormalization directly behind a convolution or dense layer
     is absorbed into it with its moving statistics, random augmentations are
     dropped, and so is a softmax or sigmoid at the end. A term of a sum that
-    does not come from a linear layer passes an `Identity` layer. The outputs
-    are otherwise those of the model. The model itself is not changed.
+    does not come from a linear layer of its own passes an `Identity` layer.
+    The outputs are otherwise those of the model. The model itself is not
+    changed.
 
     Args:
         model: functional or sequential `keras.Model` with one input and one
@@ -77,17 +86,42 @@ def plain_steps(model, name="teacher"):
     steps = _mark_shortcuts(_absorb_normalization(steps))
     steps = _in_canonical_order(_drop_end_activation(steps))
     has_linear = False
-    for step in steps[1:]:
+    for index, step in enumerate(steps[1:], 1):
         has_linear = has_linear or is_linear(step)
+        if not has_linear and step.kind is _BATCH_NORM:
+            steps[index] = _as_rescaling(step)
         if has_linear and not _fits_any_width(step):
             raise ValueError(
                 "Layer-wise amalgamation handles Conv2D, DepthwiseConv2D, "
-                "Dense, BatchNormalization, Add and layers without weights. "
+                "Dense, BatchNormalization, Add and layers without weights, "
+                "with channels last. "
                 f"Received: {name} with layer '{step.config.get('name')}' "
                 f"({step.kind.__name__}). For other networks use common "
                 "feature learning (arXiv:1906.10546)."
             )
     return steps
+
+
+def _affine(normalization):
+    """Scale and offset of a BatchNormalization in inference mode."""
+    weights = iter(normalization.weights)
+    gamma = next(weights) if normalization.config["scale"] else 1.0
+    beta = next(weights) if normalization.config["center"] else 0.0
+    mean, variance = weights
+    scale = gamma / np.sqrt(variance + normalization.config["epsilon"])
+    return scale, beta - scale * mean
+
+
+def _as_rescaling(normalization):
+    """The BatchNormalization of an image as a layer without weights."""
+    scale, offset = _affine(normalization)
+    config = {
+        "name": normalization.config["name"],
+        "dtype": normalization.config["dtype"],
+        "scale": scale.tolist(),
+        "offset": offset.tolist(),
+    }
+    return Step(keras.layers.Rescaling, config, [], normalization.inputs)
 
 
 def absorb(step, normalization):
@@ -108,11 +142,7 @@ def absorb(step, normalization):
     kernel = step.weights[0]
     channels = normalization.weights[-1].shape[0]
     bias = step.weights[1] if step.config["use_bias"] else np.zeros(channels)
-    weights = iter(normalization.weights)
-    gamma = next(weights) if normalization.config["scale"] else 1.0
-    beta = next(weights) if normalization.config["center"] else 0.0
-    mean, variance = weights
-    scale = gamma / np.sqrt(variance + normalization.config["epsilon"])
+    scale, offset = _affine(normalization)
     # The channels of a depthwise kernel are spread over its last two axes.
     is_depthwise = step.kind is keras.layers.DepthwiseConv2D
     shape = kernel.shape[-2:] if is_depthwise else (channels,)
@@ -120,7 +150,7 @@ def absorb(step, normalization):
         config={**step.config, "use_bias": True},
         weights=[
             kernel * np.reshape(scale, shape),
-            scale * (bias - mean) + beta,
+            scale * bias + offset,
         ],
     )
 
@@ -150,7 +180,7 @@ def _append_model(steps, model, source, names):
     operations = {operation.name: operation for operation in model.operations}
     place = {}
     pending = [
-        (layer["name"], number, _tensors(node))
+        (layer["name"], number, _tensors(node), node)
         for layer in config["layers"]
         for number, node in enumerate(layer["inbound_nodes"])
     ]
@@ -161,12 +191,17 @@ def _append_model(steps, model, source, names):
     while pending:
         call = next(c for c in pending if all(i in place for i in c[2]))
         pending.remove(call)
-        layer_name, number, inputs = call
+        layer_name, number, inputs, node = call
+        operation = operations[layer_name]
+        if not isinstance(operation, keras.Layer) and _has_constants(node):
+            raise ValueError(
+                "Operations with numbers cannot be taken over; use a layer, "
+                "such as `keras.layers.Rescaling`. Received: operation "
+                f"'{layer_name}' ({type(operation).__name__}) in {model.name}"
+            )
+        inputs = tuple(place[i] for i in inputs)
         place[layer_name, number] = _append_call(
-            steps,
-            operations[layer_name],
-            tuple(place[i] for i in inputs),
-            names,
+            steps, operation, inputs, names
         )
     return place[_tensors(config["output_layers"], bare=True)[0]]
 
@@ -175,13 +210,12 @@ def _append_call(steps, layer, inputs, names):
     """Append one layer call; returns the step of its output."""
     if isinstance(layer, keras.Model):
         return _append_model(steps, layer, inputs[0], names)
-    is_augmentation = type(layer).__name__.startswith("Random")
-    if isinstance(layer, IDENTITY) or is_augmentation:
+    if isinstance(layer, (IDENTITY, *_AUGMENTATIONS)):
         return inputs[0]
     kind = keras.layers.Add if type(layer).__name__ == "Add" else type(layer)
     config = {} if kind is not type(layer) else dict(layer.get_config())
     if kind is keras.layers.Reshape and len(config["target_shape"]) == 1:
-        kind, config = keras.layers.Flatten, {}
+        kind, config = keras.layers.Flatten, {"dtype": config["dtype"]}
     # Layers that a teacher had frozen are to be trained in a student.
     config.pop("trainable", None)
     config["name"] = _unique(layer.name, names)
@@ -195,6 +229,7 @@ def _append_call(steps, layer, inputs, names):
         config = {
             "name": _unique(f"{config['name']}_activation", names),
             "activation": activation,
+            "dtype": config["dtype"],
         }
         inputs = (len(steps) - 1,)
         steps.append(Step(keras.layers.Activation, config, [], inputs))
@@ -213,6 +248,17 @@ def _tensors(node, bare=False):
     if isinstance(node, (list, tuple)):
         return [pair for value in node for pair in _tensors(value, bare)]
     return []
+
+
+def _has_constants(node):
+    """Whether a call has arguments that are not tensors."""
+    if isinstance(node, dict):
+        if node.get("class_name") == "__keras_tensor__":
+            return False
+        return any(_has_constants(value) for value in node.values())
+    if isinstance(node, (list, tuple)):
+        return any(_has_constants(value) for value in node)
+    return node is not None
 
 
 def _unique(name, names):
@@ -243,16 +289,22 @@ def _absorb_normalization(steps):
 
 
 def _mark_shortcuts(steps):
+    """Give each sum terms of its own: linear steps, or identities."""
+    uses = collections.Counter(i for step in steps for i in step.inputs)
     new = []
     place = []
     for step in steps:
         inputs = [place[i] for i in step.inputs]
         if step.kind is keras.layers.Add:
-            for term, source in enumerate(inputs):
-                if not is_linear(new[source]):
-                    name = f"{step.config['name']}_shortcut_{term + 1}"
-                    new.append(Step(IDENTITY, {"name": name}, [], (source,)))
-                    inputs[term] = len(new) - 1
+            for term, source in enumerate(step.inputs):
+                if is_linear(steps[source]) and uses[source] == 1:
+                    continue
+                config = {
+                    "name": f"{step.config['name']}_shortcut_{term + 1}",
+                    "dtype": steps[source].config.get("dtype"),
+                }
+                new.append(Step(IDENTITY, config, [], (inputs[term],)))
+                inputs[term] = len(new) - 1
         new.append(step._replace(inputs=tuple(inputs)))
         place.append(len(new) - 1)
     return new
@@ -288,6 +340,8 @@ def _in_canonical_order(steps):
 
 
 def _fits_any_width(step):
+    if step.config.get("data_format") == "channels_first":
+        return False
     if step.kind in (*_ABSORBING, _BATCH_NORM, keras.layers.Add):
         return step.config.get("groups", 1) == 1
     depends_on_width = ("Reshape", "Permute", "Lambda")

@@ -83,6 +83,17 @@ def residual_teacher(num_classes, width=4):
     return keras.Model(image, layers.Dense(num_classes, name="scores")(x))
 
 
+def bare_stem_teacher(num_classes):
+    """A shortcut that comes directly from a convolution others read too."""
+    image = keras.Input((8, 8, 3))
+    stem = layers.Conv2D(4, 3, padding="same", name="stem")(image)
+    x = keras.ops.relu(stem)
+    x = layers.Conv2D(4, 3, padding="same", name="last")(x)
+    x = layers.Add(name="block")([stem, x])
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    return keras.Model(image, layers.Dense(num_classes, name="scores")(x))
+
+
 def randomize(model, seed=0):
     """Give every weight, moving statistics included, a random value."""
     generator = np.random.default_rng(seed)

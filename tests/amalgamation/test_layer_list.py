@@ -75,11 +75,41 @@ class TestPlainForm(TestCase):
             [
                 keras.Input((8, 8, 3)),
                 layers.RandomFlip(),
+                layers.RandAugment(value_range=(0, 1)),
                 *networks.conv_teacher(2).layers,
             ]
         )
         names = [s.kind.__name__ for s in LayerList.of(teacher, "t").steps[1:]]
-        assert "RandomFlip" not in names
+        assert names[0] == "Conv2D"
+
+    def test_adapted_normalization_keeps_its_statistics(self):
+        x = 10.0 * networks.images()
+        normalization = layers.Normalization()
+        normalization.adapt(x)
+        teacher = keras.Sequential(
+            [
+                keras.Input((8, 8, 3)),
+                normalization,
+                *networks.conv_teacher(2).layers,
+            ]
+        )
+        plain = LayerList.of(teacher, "teacher").model
+        self.assert_all_close(plain(x), teacher(x))
+
+    def test_normalization_of_the_image_has_no_weights(self):
+        teacher = keras.Sequential(
+            [
+                keras.Input((8, 8, 3)),
+                layers.BatchNormalization(),
+                *networks.conv_teacher(2).layers,
+            ]
+        )
+        networks.randomize(teacher)
+        plain = LayerList.of(teacher, "teacher").model
+        x = networks.images()
+        self.assert_all_close(plain(x), teacher(x, training=False))
+        student = narrowed(teacher, teacher, widths=[3, 3, 3]).model
+        assert not student.non_trainable_weights
 
     def test_the_teacher_is_left_alone(self):
         teacher = networks.randomize(networks.normalized_teacher(3))
@@ -253,6 +283,21 @@ class TestPairs(TestCase):
             teacher = keras.Model(image, layers.Dense(2)(y))
             with pytest.raises(ValueError, match="teacher_1.*'norm'"):
                 self.check(teacher)
+
+    def test_operations_with_numbers_are_named(self):
+        image = keras.Input((8, 8, 3))
+        x = layers.Conv2D(4, 3)(image / 127.5 - 1.0)
+        teacher = keras.Model(image, layers.Dense(2)(layers.Flatten()(x)))
+        with pytest.raises(ValueError, match="Rescaling.*TrueDivide"):
+            self.check(teacher)
+
+    def test_channels_first(self):
+        image = keras.Input((8, 8, 3))
+        x = layers.Conv2D(4, 3)(image)
+        x = layers.MaxPooling2D(data_format="channels_first", name="pool")(x)
+        teacher = keras.Model(image, layers.Dense(2)(layers.Flatten()(x)))
+        with pytest.raises(ValueError, match="channels last.*'pool'"):
+            self.check(teacher)
 
     def test_what_is_not_a_classifier(self):
         image = keras.Input((8, 8, 3))

@@ -35,7 +35,7 @@ def relu(values):
 
 
 def dense_weights(amalgamator):
-    """Weights of a one-hidden-layer case under the names of the paper."""
+    """Weights of a case with one hidden layer, named as in the docstring."""
     t1, t2 = [teacher.get_weights() for teacher in amalgamator.teachers]
     return {
         "hidden": [(t[0], t[1]) for t in (t1, t2)],
@@ -220,6 +220,9 @@ class TestFold(TestCase):
     def test_residual_blocks(self):
         self.check(networks.residual_teacher, [5, 5, 9])
 
+    def test_shortcut_from_a_convolution_that_others_read(self):
+        self.check(networks.bare_stem_teacher, [5, 6])
+
 
 class TestProperty(TestCase):
     def test_autoencoder_reaches_the_principal_components(self):
@@ -262,11 +265,12 @@ class TestProperty(TestCase):
         self.assert_all_close(together, alone, atol=1e-7)
 
     def test_an_optimizer_for_each_layer(self):
-        rates = {"conv_2": 0.01}
         amalgamator, _ = amalgamator_of(networks.conv_teacher)
         before = amalgamator.student.get_weights()
-        optimizers = {name: keras.optimizers.SGD(0.0) for name in ("other",)}
-        optimizers["conv_2"] = keras.optimizers.SGD(rates["conv_2"])
+        optimizers = {
+            "conv_2": keras.optimizers.SGD(0.01),
+            "other": keras.optimizers.SGD(0.0),
+        }
         amalgamator.set_phase("layers")
         amalgamator.compile(
             keras.optimizers.MultiOptimizer(
@@ -538,6 +542,9 @@ class TestLifeCycle(TestCase):
         for widths in ([3, 3], [3, 3, 0], []):
             with pytest.raises(ValueError, match="here 3. Received: "):
                 LayerwiseAmalgamator(teachers, widths=widths)
+        for ratio in (0.0, 1.5, 20):
+            with pytest.raises(ValueError, match="between 0 and 1"):
+                LayerwiseAmalgamator(teachers, widths=ratio)
         with pytest.raises(ValueError, match="at least two teachers"):
             LayerwiseAmalgamator(teachers[:1])
         with pytest.raises(ValueError, match="`phase` must be one of"):
