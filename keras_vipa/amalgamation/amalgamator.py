@@ -259,8 +259,8 @@ class _EpochSeed(keras.callbacks.Callback):
 class FiniteGuard(keras.callbacks.Callback):
     """Stops training with an error as soon as a loss is not finite.
 
-    The weights of the last epoch in which all losses were finite are put back
-    first.
+    The weights at the end of the last epoch in which all losses, which are
+    computed before each update, were finite are put back first.
 
     Args:
         phase: string. Name of the phase, for the message.
