@@ -46,7 +46,13 @@ setup(
     ],
     package_dir={"keras_vipa.saved_models": "saved_models"},
     package_data={
-        "keras_vipa.datasets": ["*.csv", "*.npz", "*.webp", "*.md"],
+        "keras_vipa.datasets": [
+            "*.csv",
+            "*.npz",
+            "*.webp",
+            "*.md",
+            "samples/*/*.jpg",
+        ],
         "keras_vipa.saved_models": ["*.keras", "*.h5", "*.tflite", "*.md"],
     },
     install_requires=[

@@ -8,6 +8,7 @@ import importlib
 
 from keras_vipa import amalgamation as amalgamation
 from keras_vipa import applications as applications
+from keras_vipa import layers as layers
 
 __version__ = "0.1.0"
 

@@ -4,25 +4,30 @@
 here only compute the outputs, without Keras and without our code.
 """
 
-import contextlib
 import functools
 import importlib
 import json
 import os
 import pathlib
 import re
-import sys
-import tempfile
-import warnings
 
 import keras
 import numpy as np
+
+from keras_vipa.utils.files import quiet
+from keras_vipa.utils.files import written_beside
 
 PRECISIONS = ("float32", "float16", "int8")
 
 
 def to_litert(
-    model, path, precision="float32", samples=None, batch_size=1, verbose=False
+    model,
+    path,
+    precision="float32",
+    samples=None,
+    batch_size=1,
+    verbose=False,
+    keep_float=None,
 ):
     """Write a model as a LiteRT (`.tflite`) file for phones and small boards.
 
@@ -59,6 +64,10 @@ def to_litert(
             a fixed batch only).
         verbose: boolean. Whether to show what the converter prints. Defaults
             to `False`.
+        keep_float: str. A regular expression: what is computed in layers
+            whose names hold it stays in float32 with `"int8"`, such as an
+            instance normalization, whose variances differ by more than 8 bits
+            can tell. Defaults to `None`: nothing.
 
     Returns:
         The path of the file, a `pathlib.Path`.
@@ -94,7 +103,11 @@ def to_litert(
         samples = _check_samples(samples, keras.tree.flatten(signature))
         _check_loops(model, signature)
     options = _converter_options(precision, samples, batch_size)
-    with _written_beside(path) as part, _quiet(verbose):
+    in_part = precision == "int8" and keep_float is not None
+    if in_part:
+        # Only ranges are added; `_quantize_in_part` does the rest.
+        options["_experimental_calibrate_only"] = True
+    with written_beside(path) as part, quiet(verbose):
         try:
             _float32(model).export(
                 part,
@@ -106,6 +119,8 @@ def to_litert(
         except Exception as error:
             _explain(error, model)
             raise
+        if in_part:
+            _quantize_in_part(part, keep_float)
     return path
 
 
@@ -145,7 +160,7 @@ def to_saved_model(model, path, verbose=False):
             f"Received: path='{path}'"
         )
     signature = _input_signature(model, None)
-    with _written_beside(path) as part, _quiet(verbose):
+    with written_beside(path) as part, quiet(verbose):
         model.export(
             part,
             format="tf_saved_model",
@@ -186,7 +201,7 @@ def to_onnx(model, path, verbose=False):
     _check_model(model)
     path = _check_path(path, ".onnx")
     signature = _input_signature(model, None)
-    with _written_beside(path) as part, _quiet(verbose):
+    with written_beside(path) as part, quiet(verbose):
         _import("onnx", extra="onnx")
         _import("tf2onnx", extra="onnx")
         model.export(
@@ -224,7 +239,7 @@ def run_litert(path, inputs):
     """
     litert = _import("ai_edge_litert.interpreter", extra="lite")
     # LiteRT announces each of its CPU kernels' delegates.
-    with _quiet():
+    with quiet():
         interpreter = litert.Interpreter(os.fspath(path))
         runner = interpreter.get_signature_runner()
         details = runner.get_input_details()
@@ -360,6 +375,18 @@ def _converter_options(precision, samples, batch_size):
     return options
 
 
+def _quantize_in_part(path, keep_float):
+    """Quantize a calibrated file but for the operations so named."""
+    from tensorflow.lite.python.convert import mlir_quantize
+
+    litert = _import("ai_edge_litert.interpreter", extra="lite")
+    path = pathlib.Path(path)
+    interpreter = litert.Interpreter(str(path))
+    names = [detail["name"] for detail in interpreter.get_tensor_details()]
+    kept = [name for name in names if re.search(keep_float, name)]
+    path.write_bytes(mlir_quantize(path.read_bytes(), denylisted_nodes=kept))
+
+
 def _check_samples(samples, specs):
     if samples is None:
         raise ValueError(
@@ -457,34 +484,3 @@ def _explain(error, model):
             "A model must be made of operations that LiteRT has built in. "
             f"Received: model '{model.name}' with {missing[1].strip()}"
         ) from error
-
-
-@contextlib.contextmanager
-def _written_beside(path):
-    """Yield a path to write to, which becomes `path` once it is complete."""
-    with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
-        part = pathlib.Path(folder, path.name)
-        yield part
-        if path.is_dir():
-            path.rename(part.with_suffix(".replaced"))
-        part.replace(path)
-
-
-@contextlib.contextmanager
-def _quiet(verbose=False):
-    """Drop the converters' messages; their errors come as exceptions."""
-    if verbose:
-        yield
-        return
-    # The converters write from C++, past Python's `sys.stderr`.
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    with open(os.devnull, "w") as nowhere, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(terminal, 2)
-            os.close(terminal)

@@ -142,6 +142,52 @@ def test_open_height_and_width(tmp_path):
         assert np.abs(outputs - expected).max() > 0
 
 
+@keras.saving.register_keras_serializable(package="keras_vipa_tests")
+class Square(layers.Layer):
+    """Values of very different size, which 8 bits cannot hold together."""
+
+    def call(self, inputs):
+        return ops.square(ops.square(inputs)) * 100.0
+
+
+def test_keep_float(tmp_path):
+    x = keras.Input((8, 8, 3), name="pictures")
+    y = Square(name="wide_range")(layers.Conv2D(8, 3, name="first")(x))
+    y = layers.Conv2D(4, 3, name="last")(ops.log(y + 1e-2))
+    model = keras.Model(x, y)
+    pictures = draw(32, 8, 8, 3)
+    expected = model.predict(pictures, verbose=0)
+    options = {"precision": "int8", "samples": pictures}
+    files = {
+        name: export.to_litert(
+            model, tmp_path / f"{kept}.tflite", keep_float=kept, **options
+        )
+        for name, kept in (("all", None), ("part", "wide_range"))
+    }
+    kept = named_types(files["part"], "wide_range")
+    assert kept and set(kept) == {"float32"}
+    assert "int8" in named_types(files["all"], "wide_range")
+    for path in files.values():
+        assert "int8" in named_types(path, "last")
+    errors = {
+        name: np.abs(export.run_litert(path, pictures) - expected).mean()
+        for name, path in files.items()
+    }
+    assert 0 < errors["part"] < 0.7 * errors["all"]
+    assert len(os.listdir(tmp_path)) == 2
+
+
+def named_types(path, name):
+    """Types of the tensors whose names hold this one."""
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    details = interpreter.Interpreter(os.fspath(path)).get_tensor_details()
+    return [
+        np.dtype(detail["dtype"]).name
+        for detail in details
+        if name in detail["name"]
+    ]
+
+
 def several_inputs():
     """Order of the list, of creation and of the alphabet are different."""
     wide = keras.Input((64,), name="wide")

@@ -16,8 +16,11 @@ import keras_vipa
 from keras_vipa.applications import weights
 
 print(keras_vipa.__file__)
-for name in weights.WEIGHTS:
-    assert isinstance(weights.load_model(name), keras.Model), name
+for name, entry in weights.WEIGHTS.items():
+    if entry["file"].endswith(".keras"):
+        assert isinstance(weights.load_model(name), keras.Model), name
+    elif name.startswith("din"):
+        keras_vipa.applications.DIN(entry["variant"], weights=name)
 print(len(weights.WEIGHTS))
 """
 

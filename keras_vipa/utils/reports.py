@@ -2,10 +2,12 @@
 
 import importlib.metadata
 import json
-import os
-import pathlib
 import sys
 import warnings
+
+import numpy as np
+
+from keras_vipa.utils.files import written_beside
 
 _PACKAGES = ("keras", "tensorflow", "jax", "numpy")
 _EXPECTED = (ValueError, OSError, ImportError, FloatingPointError)
@@ -64,14 +66,41 @@ def write_report(path, arguments, seeds, results, **more):
         "results": results,
         **more,
     }
-    path = pathlib.Path(path)
-    part = path.with_name(f".{path.name}.part")
-    text = json.dumps(report, indent=2, default=str) + "\n"
-    try:
+    write_text(path, json.dumps(report, indent=2, default=str) + "\n")
+
+
+def write_text(path, text):
+    """Write a text file, whole or not at all.
+
+    Args:
+        path: string or path of the file.
+        text: string.
+    """
+    with written_beside(path) as part:
         part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+
+
+def mean_interval(values, seed=0, samples=2000):
+    """Mean of values and its 95 % interval, by the bootstrap.
+
+    Args:
+        values: list of numbers.
+        seed: integer. Seed of the samples.
+        samples: integer. How often values are drawn, with repetition.
+
+    Returns:
+        List of three floats: mean, lower and upper end.
+
+    Example:
+
+    >>> mean_interval([2, 2, 2])
+    [2.0, 2.0, 2.0]
+    """
+    values = np.asarray(values, "float64")
+    generator = np.random.default_rng(seed)
+    chosen = generator.integers(len(values), size=(samples, len(values)))
+    ends = np.quantile(values[chosen].mean(axis=1), (0.025, 0.975))
+    return [float(values.mean()), *map(float, ends)]
 
 
 def format_table(rows):

@@ -3,9 +3,13 @@ import pytest
 from PIL import Image
 
 from keras_vipa.utils.images import check_size
+from keras_vipa.utils.images import contact_sheet
+from keras_vipa.utils.images import decode_picture
+from keras_vipa.utils.images import find_pictures
 from keras_vipa.utils.images import fit_picture
 from keras_vipa.utils.images import read_picture
 from keras_vipa.utils.images import save_picture
+from keras_vipa.utils.images import scale_picture
 
 # Four corners that differ: red, green, blue, grey, as in (top left, top
 # right, bottom left, bottom right).
@@ -212,3 +216,79 @@ def test_save_refuses(tmp_path, name, picture):
     with pytest.raises(ValueError, match="Received: "):
         save_picture(tmp_path / name, picture)
     assert not list(tmp_path.iterdir())
+
+
+def test_decode_is_read(tmp_path):
+    path = tmp_path / "picture.jpg"
+    Image.fromarray(corners()).save(path)
+    decoded = decode_picture(path.read_bytes())
+    np.testing.assert_array_equal(decoded, read_picture(path))
+
+
+@pytest.mark.parametrize("data", [b"", b"text", b"\x89PNG\r\n\x1a\n"])
+def test_decode_refuses(data):
+    message = rf"\(UnidentifiedImageError\). Received: {len(data)} bytes"
+    with pytest.raises(ValueError, match=message):
+        decode_picture(data)
+
+
+def test_decode_refuses_bombs(tmp_path, monkeypatch):
+    save_picture(tmp_path / "bomb.png", corners())
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 400)
+    with pytest.raises(ValueError, match="DecompressionBombWarning"):
+        decode_picture((tmp_path / "bomb.png").read_bytes())
+
+
+def test_find_pictures(tmp_path):
+    for name in ("b.PNG", "a.webp", "c.txt", ".d.png"):
+        (tmp_path / name).write_text("")
+    found = [path.name for path in find_pictures(tmp_path)]
+    assert found == ["a.webp", "b.PNG"]
+    assert find_pictures(tmp_path / "c.txt") == [tmp_path / "c.txt"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="Received: .*empty"):
+        find_pictures(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    "size, side, shape",
+    [
+        (16, "long", (8, 16)),
+        (64, "long", (32, 64)),
+        (32, "short", (32, 64)),
+        (1, "long", (1, 1)),
+    ],
+)
+def test_scale(size, side, shape):
+    scaled = scale_picture(corners(), size, side)
+    assert scaled.shape == (*shape, 3)
+    if min(shape) > 4:
+        assert np.abs(corner_colours(scaled) - CORNERS).max() <= 8
+
+
+def test_scale_refuses():
+    for size, side in ((0, "long"), (2.5, "long"), (8, "left")):
+        with pytest.raises(ValueError, match="Received: "):
+            scale_picture(corners(), size, side)
+
+
+def test_contact_sheet():
+    colours = [np.full((16, 24, 3), 40 * n, "uint8") for n in range(5)]
+    title = np.full((80, 40, 3), 200, "uint8")
+    sheet = contact_sheet(colours, [None, title], gap=2)
+    # Cells of 4 + 16 rows and 24 columns, with 2 between, in two rows.
+    assert sheet.shape == (2 * 24, 3 * 26 + 2, 3)
+    for number in range(5):
+        top, left = 6 + 24 * (number // 3), 2 + 26 * (number % 3)
+        assert (sheet[top : top + 16, left : left + 24] == 40 * number).all()
+        assert (sheet[top - 6 : top - 4] == 255).all()
+    # The title is two rows high and as wide as its proportions say.
+    found = np.argwhere(sheet[..., 0] == 200)
+    assert found.min(0).tolist() == [2, 28] and found.max(0).tolist() == [3, 28]
+
+
+def test_contact_sheet_of_tiny_and_of_long_pictures():
+    line = np.zeros((1, 900, 3), "uint8")
+    tiny = np.zeros((2, 3, 3), "uint8")
+    assert contact_sheet([tiny], [line]).shape == (19, 19, 3)
+    assert contact_sheet([tiny], [line.swapaxes(0, 1)]).shape == (19, 19, 3)

@@ -70,6 +70,30 @@ class TestReport:
         assert versions["python"].count(".") == 2
 
 
+class TestText:
+    def test_content(self, tmp_path):
+        path = tmp_path / "table.md"
+        for text in ("| size |\n", "Größe 8 × 8\n"):
+            reports.write_text(path, text)
+            assert path.read_text(encoding="utf-8") == text
+        reports.write_text(str(path), "")
+        assert path.read_bytes() == b""
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_failure_leaves_what_was_there(self, tmp_path):
+        path = tmp_path / "table.md"
+        reports.write_text(path, "before")
+        # Half a character, which no file can hold.
+        with pytest.raises(UnicodeEncodeError):
+            reports.write_text(path, "after \ud800")
+        assert path.read_text() == "before"
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_missing_folder(self, tmp_path):
+        with pytest.raises(FileNotFoundError):
+            reports.write_text(tmp_path / "none" / "table.md", "text")
+
+
 class TestRecipe:
     def run(self, monkeypatch, main, *options):
         parser = argparse.ArgumentParser(prog="recipe.py")

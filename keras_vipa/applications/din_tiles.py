@@ -1,0 +1,205 @@
+"""`DIN.transfer` for pictures whose feature maps do not fit in memory."""
+
+import math
+
+import keras
+import numpy as np
+
+from keras_vipa.applications.din import SMALLEST
+from keras_vipa.applications.din import STRIDE
+from keras_vipa.applications.din import as_images
+from keras_vipa.applications.din import check_mask
+from keras_vipa.applications.din import finish
+from keras_vipa.layers import DoubleSize2D
+from keras_vipa.layers import DynamicInstanceNorm
+from keras_vipa.layers import ReflectionPadding2D
+
+
+def transfer_in_tiles(
+    model,
+    content,
+    code,
+    tile=512,
+    strength=1.0,
+    preserve_color=False,
+    mask=None,
+):
+    """Draw a large picture tile by tile, with the result of `DIN.transfer`.
+
+    Instance normalization needs the mean and the variance of the whole
+    picture, so that the tiles are gone through three times: for those of the
+    first level, for those of the second with those of the first given, and to
+    draw with both. Each tile is computed with as much of the picture around it
+    as its pixels depend on, and ends with it only where the picture ends.
+    Beside the picture as float32 and the result, the features of one tile are
+    in memory.
+
+    Args:
+        model: `DIN`, not with `sampling="spherical"`, whose kernels depend on
+            the place.
+        content: array `(height, width, 3)`, uint8 in [0, 255] or float in
+            [0, 1]; any size from 16 x 16 on.
+        code: array `(length,)`, see `DIN.transfer`.
+        tile: integer. Height and width of a tile in pixels, without what is
+            around it, at least 16; rounded up to a multiple of 4. A picture
+            that is not larger is drawn by `DIN.transfer`.
+        strength: float. 0 for the photograph, 1 for the style.
+        preserve_color: boolean. Whether only the luminance is drawn anew.
+        mask: array `(height, width)` in [0, 1]. 1 where the style is wanted.
+            Defaults to everywhere.
+
+    Returns:
+        An array of the shape and kind of `content`.
+
+    Raises:
+        ValueError: If an argument is not as above.
+
+    Example:
+
+    >>> from keras_vipa.applications import transfer_in_tiles
+    >>> model = keras_vipa.applications.DIN("mobile", weights=None)
+    >>> photo, code = np.zeros((50, 70, 3), "uint8"), model.photograph_code()
+    >>> transfer_in_tiles(model, photo, code, tile=32).shape
+    (50, 70, 3)
+    """
+    _check(model, content, tile)
+    if max(np.shape(content)[:2]) <= tile:
+        return model.transfer(content, code, strength, preserve_color, mask)
+    image = as_images(content, "content")[0][0]
+    mask = check_mask(mask, image.shape[:2])
+    code = model.weaken(code, strength)
+    *halos, halo = _halos(model)
+    moments = []
+    for level_halo in halos:
+        maps = _draw_tiles(model, image, code, moments, tile, level_halo)
+        moments.append(_moments(features for _, features in maps))
+    dtype = np.asarray(content).dtype
+    result = np.empty(image.shape, "uint8" if dtype == "uint8" else "float32")
+    for place, drawn in _draw_tiles(model, image, code, moments, tile, halo):
+        part = image[place]
+        drawn = drawn[: part.shape[0], : part.shape[1]]
+        part_mask = None if mask is None else mask[place]
+        drawn = finish(part, drawn, preserve_color, part_mask)
+        if dtype == "uint8":
+            drawn = np.floor(drawn * 255.0 + 0.5)
+        result[place] = drawn
+    return result
+
+
+def _check(model, content, tile):
+    if model.sampling == "spherical":
+        raise ValueError(
+            "A panorama cannot be drawn in tiles. "
+            f"Received: model.sampling={model.sampling!r}"
+        )
+    if np.ndim(content) != 3:
+        raise ValueError(
+            "`content` must be one picture (height, width, 3). "
+            f"Received: shape={np.shape(content)}"
+        )
+    if not isinstance(tile, int | np.integer) or tile < SMALLEST:
+        raise ValueError(
+            f"`tile` must be an integer of at least {SMALLEST}. "
+            f"Received: tile={tile!r}"
+        )
+
+
+def _halos(model):
+    """How far from a pixel lies what the levels and the result depend on.
+
+    Returns:
+        List of three integers, in pixels, multiples of 4: for the features
+        before the first and before the second level, and for the result.
+    """
+    halos, reach, cell = [], 0.0, 1
+    chain = [*model.encoder.layers, model.levels[0]]
+    chain += [*model.middle.layers, model.levels[1], *model.decoder.layers]
+    for layer in chain:
+        if isinstance(layer, DynamicInstanceNorm):
+            halos.append(reach)
+            reach += cell * _level_reach(layer)
+        elif isinstance(layer, ReflectionPadding2D):
+            reach += cell * layer.padding
+        elif isinstance(layer, DoubleSize2D):
+            reach += cell
+            cell /= 2
+        else:
+            cell *= getattr(layer, "strides", (1,))[0]
+    return [math.ceil(r / STRIDE) * STRIDE for r in [*halos, reach]]
+
+
+def _level_reach(level):
+    """Cells from the centre to the farthest one that a level reads."""
+    reach = level.dilation_rate * (level.kernel_size // 2)
+    if level.sampling == "deformable":
+        reach += math.ceil(level.max_offset) + 1
+    return reach
+
+
+def _draw_tiles(model, image, code, moments, tile, halo):
+    """Features or drawing, as far as the moments reach, of each tile.
+
+    Yields:
+        The tile's place in the picture, a pair of slices, and the array
+        `(height, width, channels)` for it, which goes on beyond the picture
+        where the picture's sides are no multiples of 4.
+    """
+    rows, columns = (
+        np.pad(np.arange(side), (0, -side % STRIDE), mode="reflect")
+        for side in image.shape[:2]
+    )
+    for y, wide_y in _spans(len(rows), tile, halo):
+        for x, wide_x in _spans(len(columns), tile, halo):
+            part = image[rows[wide_y]][:, columns[wide_x]]
+            drawn = _draw(model, part[None], code[None], moments)
+            drawn = keras.ops.convert_to_numpy(drawn)[0]
+            inner_y = _inside(y, wide_y, len(part) / len(drawn))
+            inner_x = _inside(x, wide_x, len(part) / len(drawn))
+            yield (y, x), drawn[inner_y, inner_x]
+
+
+def _draw(model, image, code, moments):
+    x = model.encoder(image)
+    if not moments:
+        return x
+    x = model.middle(model.level(0, x, code, moments[0]))
+    if len(moments) == 1:
+        return x
+    return model.decoder(model.level(1, x, code, moments[1]))
+
+
+def _spans(length, tile, halo):
+    """Slices of about equal length, and these with the halo around them."""
+    parts = math.ceil(length / tile)
+    step = math.ceil(length / parts / STRIDE) * STRIDE
+    for start in range(0, length, step):
+        stop = min(start + step, length)
+        wide = slice(max(start - halo, 0), min(stop + halo, length))
+        yield slice(start, stop), wide
+
+
+def _inside(span, wide, ratio):
+    """A span of pixels in cells, `ratio` pixels each, of its wide span."""
+    start, stop = span.start - wide.start, span.stop - wide.start
+    return slice(int(start / ratio), int(stop / ratio))
+
+
+def _moments(maps):
+    """Mean and variance of each channel over all maps together.
+
+    Args:
+        maps: iterable of arrays `(height, width, channels)`.
+
+    Returns:
+        Two float32 arrays `(1, 1, 1, channels)`.
+    """
+    sizes, means, variances = [], [], []
+    for features in maps:
+        sizes.append(features.shape[0] * features.shape[1])
+        means.append(features.mean((0, 1), dtype="float64"))
+        variances.append(features.var((0, 1), dtype="float64"))
+    mean = np.average(means, 0, sizes)
+    # Within the maps and between them: no difference of large squares.
+    between = (np.stack(means) - mean) ** 2
+    variance = np.average(variances + between, 0, sizes)
+    return [m.astype("float32")[None, None, None] for m in (mean, variance)]

@@ -1,0 +1,121 @@
+"""VGG up to relu4_1: what style is read from, and what the losses look at."""
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_vipa.applications.weights import load_weights
+from keras_vipa.layers import ReflectionPadding2D
+
+# Convolutions of each block up to relu4_1, and their filters.
+DEPTHS = {"vgg16": (2, 2, 3, 1), "vgg19": (2, 2, 4, 1)}
+FILTERS = (64, 128, 256, 512)
+FEATURES = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+# What keras.applications.vgg16 and vgg19 expect: BGR in [0, 255] minus this.
+MEAN_BGR = (103.939, 116.779, 123.68)
+
+
+def VGGFeatures(weights="vgg16_features", depth="vgg16"):  # noqa: N802
+    """The first four blocks of VGG, with reflection padding.
+
+    The network takes RGB in [0, 1]: what VGG expects (BGR in [0, 255] minus a
+    mean) is part of its first convolution. Its activations are scaled to a
+    mean of 1 over photographs, layer by layer, which changes none of the
+    features but their size (Gatys et al., 2016).
+
+    Args:
+        weights: `None` for random weights; `"vgg16_features"`, which comes with
+            the package; or the path of a `.weights.h5` file of this network.
+            For the weights of `keras.applications`, see `convert_vgg`.
+        depth: string. `"vgg16"`, or `"vgg19"`, of which no weights come with
+            the package.
+
+    Returns:
+        A frozen `keras.Model`, images `(batch, height, width, 3)` to a dict of
+        `relu1_1` `(batch, height, width, 64)`, `relu2_1` `(batch, height / 2,
+        width / 2, 128)`, `relu3_1` (a quarter, 256) and `relu4_1` (an eighth,
+        512). Sides of at least 16.
+
+    Raises:
+        ValueError: If `weights` or `depth` is none of these, or the two do not
+            fit together.
+
+    Example:
+
+    >>> vgg = keras_vipa.applications.VGGFeatures(weights=None)
+    >>> vgg(keras.ops.zeros((1, 32, 32, 3)))["relu4_1"].shape
+    (1, 4, 4, 512)
+
+    Reference:
+
+    - Simonyan, Zisserman, "Very Deep Convolutional Networks for Large-Scale
+      Image Recognition", ICLR 2015, https://arxiv.org/abs/1409.1556
+    """
+    if depth not in DEPTHS:
+        raise ValueError(
+            f"`depth` must be one of {sorted(DEPTHS)}. Received: {depth!r}"
+        )
+    images = keras.Input((None, None, 3), name="images")
+    x, features = images, {}
+    for block, count in enumerate(DEPTHS[depth], 1):
+        if block > 1:
+            x = layers.MaxPooling2D(2, name=f"pool{block - 1}")(x)
+        for number in range(1, count + 1):
+            name = f"conv{block}_{number}"
+            x = ReflectionPadding2D(1, name=f"pad_{name}")(x)
+            x = layers.Conv2D(
+                FILTERS[block - 1], 3, activation="relu", name=name
+            )(x)
+            features[f"relu{block}_{number}"] = x
+    outputs = {name: features[name] for name in FEATURES}
+    model = keras.Model(images, outputs, name=f"{depth}_features")
+    if weights is not None:
+        load_weights(model, weights)
+    model.trainable = False
+    return model
+
+
+def convert_vgg(kernels, images, depth="vgg16"):
+    """Make a `VGGFeatures` from the weights of an ordinary VGG.
+
+    The input's preprocessing is put into the first convolution, and each
+    convolution is scaled so that its mean activation over `images` is 1.
+
+    Args:
+        kernels: list of `(kernel, bias)` of the convolutions in their order,
+            as arrays; those after relu4_1 are left out. Of a model of
+            `keras.applications`: `[layer.get_weights() for layer in
+            model.layers if "conv" in layer.name]`.
+        images: float array `(n, height, width, 3)`. Photographs in [0, 1].
+        depth: string. `"vgg16"` or `"vgg19"`.
+
+    Returns:
+        A `keras.Model`, as `VGGFeatures`.
+
+    Example:
+
+    ```python
+    vgg = keras.applications.VGG19(weights="imagenet", include_top=False)
+    kernels = [l.get_weights() for l in vgg.layers if "conv" in l.name]
+    features = convert_vgg(kernels, photographs, depth="vgg19")
+    model = keras_vipa.applications.DIN("base", features=features)
+    ```
+    """
+    model = VGGFeatures(weights=None, depth=depth)
+    names = [layer.name for layer in model.layers if "conv" in layer.name]
+    names = [name for name in names if not name.startswith("pad_")]
+    kernels = [list(map(np.array, pair)) for pair in kernels[: len(names)]]
+    # BGR in [0, 255] minus a mean, of RGB in [0, 1]: with reflection, each
+    # convolution sees three full rows, so that the mean is part of the bias.
+    kernel, bias = kernels[0]
+    bias -= np.einsum("hwio,i->o", kernel, np.array(MEAN_BGR, kernel.dtype))
+    kernels[0] = [kernel[:, :, ::-1] * 255.0, bias]
+    before = 1.0
+    for name, (kernel, bias) in zip(names, kernels):
+        layer = model.get_layer(name)
+        layer.set_weights([kernel * before, bias])
+        part = keras.Model(model.inputs[0], layer.output)
+        mean = np.mean([part(image[None]).numpy().mean() for image in images])
+        layer.set_weights([kernel * before / mean, bias / mean])
+        before = mean
+    return model

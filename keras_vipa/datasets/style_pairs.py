@@ -1,0 +1,130 @@
+"""Random crops of photographs and style pictures, in pairs."""
+
+import keras
+import numpy as np
+from PIL import Image
+
+
+def random_crops(pictures, count, size, seed=0, zoom=(1.0, 2.0), widen=False):
+    """Cut squares out of pictures at random places and scales.
+
+    Args:
+        pictures: list of uint8 arrays `(height, width, 3)`, of any sizes.
+        count: integer. Number of crops.
+        size: integer. Their height and width in pixels.
+        seed: integer. Seed of the choice.
+        zoom: pair of floats. The short side of a picture is first brought to
+            `size` times a number from this range (uniform in its logarithm),
+            but never enlarged more than twice; at 1 a crop is nearly the whole
+            picture.
+        widen: boolean. Whether to vary the crops as styles, so that few
+            pictures make many: turned and mirrored, channels exchanged (2 of
+            5), inverted (1 of 8), in other contrast (1 of 3), or laid over
+            another one (1 of 8).
+
+    Returns:
+        A uint8 array `(count, size, size, 3)`.
+
+    Example:
+
+    >>> picture = np.arange(40 * 50 * 3, dtype="uint8").reshape(40, 50, 3)
+    >>> random_crops([picture], count=5, size=32).shape
+    (5, 32, 32, 3)
+    """
+    generator = np.random.default_rng(seed)
+    crops = np.empty((count, size, size, 3), "uint8")
+    for index in range(count):
+        picture = pictures[generator.integers(len(pictures))]
+        crop = _crop(picture, size, zoom, generator)
+        if widen:
+            crop = _widen(crop, generator)
+            if index and generator.random() < 1 / 8:
+                other = crops[generator.integers(index)].astype("float32")
+                crop = (0.5 * crop + 0.5 * other).astype("uint8")
+        elif generator.random() < 0.5:
+            crop = crop[:, ::-1]
+        crops[index] = crop
+    return crops
+
+
+def _crop(picture, size, zoom, generator):
+    height, width = picture.shape[:2]
+    short = size * np.exp(generator.uniform(*np.log(zoom)))
+    short = max(size, min(short, 2 * min(height, width)))
+    scale = short / min(height, width)
+    # Read from its place: the rest need not be scaled.
+    side = min(size / scale, height, width)
+    top = generator.uniform(0, height - side)
+    left = generator.uniform(0, width - side)
+    box = (left, top, left + side, top + side)
+    crop = Image.fromarray(picture).resize(
+        (size, size), Image.Resampling.LANCZOS, box=box
+    )
+    return np.asarray(crop)
+
+
+def _widen(crop, generator):
+    crop = np.rot90(crop, generator.integers(4))
+    if generator.random() < 0.5:
+        crop = crop[:, ::-1]
+    if generator.random() < 2 / 5:
+        crop = crop[..., generator.permutation(3)]
+    if generator.random() < 1 / 8:
+        crop = 255 - crop
+    if generator.random() < 1 / 3:
+        gain, shift = generator.uniform(0.6, 1.4), generator.uniform(-40, 40)
+        levels = (crop.astype("float32") - 128) * gain + 128 + shift
+        crop = levels.clip(0, 255).astype("uint8")
+    return crop
+
+
+class StylePairs(keras.utils.PyDataset):
+    """Batches of random pairs out of contents and styles.
+
+    The pairs of a batch depend on seed, epoch and number of the batch alone,
+    so that training continues as if it had not been interrupted.
+
+    Args:
+        contents: dict of arrays of one length: `content`, uint8 images, and
+            whatever belongs to them.
+        styles: dict of arrays of one length: `style`, likewise.
+        batch_size: integer. Pairs in a batch.
+        steps: integer. Batches in an epoch.
+        seed: integer.
+        **kwargs: arguments of `keras.utils.PyDataset`.
+
+    Example:
+
+    >>> images = np.zeros((3, 16, 16, 3), "uint8")
+    >>> pairs = StylePairs({"content": images}, {"style": images}, 2, steps=5)
+    >>> sorted(pairs[0][0]), pairs[0][0]["style"].shape
+    (['content', 'style'], (2, 16, 16, 3))
+    """
+
+    def __init__(self, contents, styles, batch_size, steps, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self.parts = contents, styles
+        self.batch_size = batch_size
+        self.steps = steps
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch):
+        """Use the pairs of this epoch from now on."""
+        self.epoch = epoch
+
+    def __len__(self):
+        return self.steps
+
+    def __getitem__(self, index):
+        generator = np.random.default_rng([self.seed, self.epoch, index])
+        batch = {}
+        for part in self.parts:
+            count = len(next(iter(part.values())))
+            chosen = generator.integers(count, size=self.batch_size)
+            for name, values in part.items():
+                rows = values[chosen]
+                if rows.dtype == "uint8":
+                    rows = rows.astype("float32") / 255.0
+                batch[name] = rows
+        return (batch,)

@@ -1,0 +1,36 @@
+"""Photographs and paintings that come with the package."""
+
+import importlib.resources
+
+from keras_vipa.utils.images import read_picture
+
+KINDS = ("photographs", "paintings")
+
+
+def style_samples():
+    """Return a few photographs and paintings, to try style transfer with.
+
+    In the public domain or under CC0; `keras_vipa/datasets/README.md` says
+    where each comes from. No `DIN` that comes with the package was trained on
+    them.
+
+    Returns:
+        A dict of `"photographs"` and `"paintings"`, each a dict of name to
+        uint8 array `(height, width, 3)`, RGB, at most 512 pixels long.
+
+    Example:
+
+    >>> samples = style_samples()
+    >>> samples["photographs"]["cat"].shape
+    (300, 451, 3)
+    """
+    folder = importlib.resources.files("keras_vipa.datasets") / "samples"
+    samples = {}
+    for kind in KINDS:
+        names = sorted(entry.name for entry in (folder / kind).iterdir())
+        samples[kind] = {}
+        for name in names:
+            with importlib.resources.as_file(folder / kind / name) as path:
+                picture = read_picture(path)
+            samples[kind][name.removesuffix(".jpg")] = picture
+    return samples

@@ -1,0 +1,15 @@
+"""Layers of the papers."""
+
+from keras_vipa.layers.dynamic_instance_norm import DynamicInstanceNorm
+from keras_vipa.layers.reflection_padding import ReflectionPadding2D
+from keras_vipa.layers.style_nets import BiasNet
+from keras_vipa.layers.style_nets import WeightNet
+from keras_vipa.layers.upsampling import DoubleSize2D
+
+__all__ = [
+    "BiasNet",
+    "DoubleSize2D",
+    "DynamicInstanceNorm",
+    "ReflectionPadding2D",
+    "WeightNet",
+]

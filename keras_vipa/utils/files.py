@@ -1,0 +1,58 @@
+"""Files that are whole or not there, and libraries that talk too much."""
+
+import contextlib
+import os
+import pathlib
+import sys
+import tempfile
+import warnings
+
+
+@contextlib.contextmanager
+def written_beside(path):
+    """Yield a path to write to, which becomes `path` once it is complete.
+
+    Args:
+        path: string or path of a file or folder, which may exist; the folder
+            that it is in must exist.
+
+    Example:
+
+    >>> import os, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> with written_beside(os.path.join(folder.name, "a.txt")) as part:
+    ...     length = part.write_text("whole")
+    >>> os.listdir(folder.name)
+    ['a.txt']
+    >>> folder.cleanup()
+    """
+    path = pathlib.Path(path)
+    with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
+        part = pathlib.Path(folder, path.name)
+        yield part
+        if path.is_dir():
+            path.rename(part.with_suffix(".replaced"))
+        part.replace(path)
+
+
+@contextlib.contextmanager
+def quiet(verbose=False):
+    """Drop what libraries print to standard error, past Python's `sys.stderr`.
+
+    Args:
+        verbose: boolean. Whether to let it pass.
+    """
+    if verbose:
+        yield
+        return
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with open(os.devnull, "w") as nowhere, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)

@@ -1,0 +1,202 @@
+"""Check what the paper says of DIN, at small scale and equal steps.
+
+    python recipes/ablate_din.py --content photographs --style paintings
+
+Every variant is the mobile network, trained from scratch on the same crops for
+the same number of steps, and judged on held-back pictures:
+
+- `adain, shared encoder`: the statistics of the style's features in the light
+  encoder itself are kernel and bias, as adaptive instance normalization has it;
+- `din depthwise 1x1`, `din depthwise 3x3`, `din dense 1x1`, and the depthwise
+  3x3 kernels with their taps on a grid, as `WeightNet` explains.
+
+`wrong style` is the style term with the code of another style: its ratio to
+`style` says whether a code is worth anything. Printed are means and standard
+deviations over `--seeds`; `report.json` in `--output` has every run, and
+`report.png` shows them.
+
+The deformable and spherical kinds are checked by `recipes/check_strokes.py`.
+"""
+
+import argparse
+import pathlib
+
+import keras
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+
+from keras_vipa import datasets
+from keras_vipa.applications import DIN
+from keras_vipa.applications import DINTrainer
+from keras_vipa.applications import VGGFeatures
+from keras_vipa.applications.din_trainer import in_blocks
+from keras_vipa.utils import reports
+from keras_vipa.utils.images import read_picture
+
+
+def parse():
+    """The options."""
+    parser = argparse.ArgumentParser(
+        prog="ablate_din.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--content", metavar="FOLDER", help="of photographs")
+    add("--style", metavar="FOLDER", help="of paintings")
+    add("--held-back", type=float, default=0.25, help="part of the pictures")
+    add("--steps", type=int, nargs=2, default=(200, 600), help="of each phase")
+    add("--size", type=int, default=96)
+    add("--crops", type=int, default=300)
+    add("--batch", type=int, default=4)
+    add("--seeds", type=int, nargs="+", default=[0])
+    add("--output", default="results/ablate_din", metavar="FOLDER")
+    add("--smoke", action="store_true", help="a few steps on small pictures")
+    return parser
+
+
+matplotlib.use("Agg")
+MEASURES = ("style", "content", "color", "wrong style")
+SMOKE = {"steps": (2, 2), "size": 32, "crops": 8, "batch": 2}
+
+
+class SharedEncoderAdaIN(DIN):
+    """AdaIN: kernel and bias are statistics in the content network."""
+
+    def encode_style(self, style):
+        parts, x = [], self.encoder(style)
+        for number in (0, 1):
+            mean, variance = keras.ops.moments(x, axes=(1, 2))
+            keep = keras.ops.zeros_like(mean[:, :1])
+            parts += [keras.ops.sqrt(variance + 1e-5), mean, keep]
+            # The style drawn in its own style stays as it is.
+            x = self.middle(x) if number == 0 else x
+        return keras.ops.concatenate(parts, axis=-1)
+
+
+VARIANTS = {
+    "adain, shared encoder": (SharedEncoderAdaIN, {"kernel_size": 1}),
+    "din depthwise 1x1": (DIN, {"kernel_size": 1}),
+    "din depthwise 3x3": (DIN, {}),
+    "din depthwise 3x3, grid": (DIN, {"taps": "grid"}),
+    "din dense 1x1": (DIN, {"kernel_size": 1, "kind": "dense"}),
+}
+
+
+def read(folder, kind, args, seed):
+    """Crops to train on, and crops of pictures that are held back."""
+    if folder is None:
+        pictures = list(datasets.style_samples()[kind].values())
+    else:
+        paths = sorted(pathlib.Path(folder).iterdir())
+        pictures = [read_picture(path) for path in paths]
+    count = max(1, round(args.held_back * len(pictures)))
+    order = np.random.default_rng(seed).permutation(len(pictures))
+    pictures = [pictures[i] for i in order]
+    widen = kind == "paintings"
+    parts = (pictures[count:], args.crops, widen), (pictures[:count], 40, False)
+    return [
+        datasets.random_crops(part, number, args.size, seed, widen=wide)
+        for part, number, wide in parts
+    ]
+
+
+def train(trainer, phase, steps, batches, rate):
+    """Adam whose rate falls to 0."""
+    rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+    trainer.set_phase(phase)
+    trainer.compile(keras.optimizers.Adam(rate, clipnorm=1.0))
+    trainer.fit(batches, verbose=0, shuffle=False)
+
+
+def compare_variants(args, seed, features, contents, styles):
+    """Rows of losses on held-back pictures, one a variant."""
+    rows = []
+    for name, (cls, options) in VARIANTS.items():
+        keras.utils.set_random_seed(seed)
+        trainer = DINTrainer(cls("mobile", features=features, **options))
+        # What is left out is computed in the step: AdaIN reads the picture.
+        of_din = {"style_relu3_1", "style_relu4_1"}
+        unused = of_din if cls is SharedEncoderAdaIN else {"style"}
+        own = [without(part, unused) for part in styles]
+        for phase, steps in zip(("reconstruct", "stylize"), args.steps):
+            pairs = datasets.StylePairs(
+                contents[0], own[0], args.batch, steps, seed
+            )
+            train(trainer, phase, steps, pairs, 2e-3)
+        losses = evaluate(trainer, contents[1], own[1])
+        turned = {
+            key: values
+            if key.startswith(("statistics", "style_colors"))
+            else np.roll(values, 7, axis=0)
+            for key, values in own[1].items()
+        }
+        wrong = evaluate(trainer, contents[1], turned)["style"]
+        row = {"variant": name, "seed": seed}
+        rows.append({**row, **losses, "wrong style": wrong})
+        print(rows[-1], flush=True)
+    return rows
+
+
+def without(part, names):
+    """A dict without some keys."""
+    return {key: part[key] for key in part if key not in names}
+
+
+def evaluate(trainer, contents, styles):
+    """Losses on held-back pairs."""
+    count = len(contents["content"])
+    pairs = datasets.StylePairs(contents, styles, 4, count // 4, seed=1)
+    return trainer.evaluate(pairs, verbose=0, return_dict=True)
+
+
+def plot(path, rows):
+    """Style losses with the right and the wrong code, a dot a run."""
+    figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
+    for key, color in (("style", "tab:blue"), ("wrong style", "tab:gray")):
+        values = [row[key] for row in rows]
+        names = [row["variant"] for row in rows]
+        axes.scatter(values, names, color=color, label=key)
+    axes.invert_yaxis()
+    axes.set(xlabel="style loss on held-back pictures", xlim=(0, None))
+    axes.legend()
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def main(args):
+    """Run all checks."""
+    if args.smoke:
+        vars(args).update(SMOKE)
+    output = pathlib.Path(args.output)
+    output.mkdir(parents=True, exist_ok=True)
+    features = VGGFeatures()
+    targets = DINTrainer(DIN("mobile", features=features))
+    rows = []
+    for seed in args.seeds:
+        contents = [
+            {"content": crops, **in_blocks(targets.content_targets, crops)}
+            for crops in read(args.content, "photographs", args, seed)
+        ]
+        styles = [
+            {"style": crops, **in_blocks(targets.style_targets, crops)}
+            for crops in read(args.style, "paintings", args, seed)
+        ]
+        rows += compare_variants(args, seed, features, contents, styles)
+    table = []
+    for name in VARIANTS:
+        own = [row for row in rows if row["variant"] == name]
+        cells = {
+            key: f"{np.mean([row[key] for row in own]):.3f} ± "
+            f"{np.std([row[key] for row in own]):.3f}"
+            for key in MEASURES
+        }
+        table.append({"variant": name, **cells})
+    print(reports.format_table(table))
+    plot(output / "report.png", rows)
+    reports.write_report(output / "report.json", vars(args), args.seeds, rows)
+
+
+if __name__ == "__main__":
+    reports.run_recipe(main, parse())

@@ -1,0 +1,179 @@
+"""Check the two extra functions of DIN: strokes that follow the content.
+
+    python recipes/check_strokes.py --content photographs --style paintings
+
+Starts from a trained network (`--weights`).
+
+- deformable: only the offsets are trained. Do positions in flat surroundings
+  get larger ones, for coarser strokes? Reported is, for each level, Spearman's
+  correlation of the offsets' size with the flatness around (the luminance's
+  deviation, negative) over held-back photographs; the sheet of the method asks
+  for more than 0.2.
+- spherical: a panorama that looks the same in all directions is drawn with the
+  regular and with the spherical taps, and cut into cube faces. Reported are the
+  sizes of the strokes (half-width of the autocorrelation, in pixels of a face)
+  on the faces around the equator and at the poles; they should be the same.
+
+Written to `--output`: `report.json`, and `report.png` with the faces front and
+up of the panorama itself and of both drawings, a row a style.
+"""
+
+import argparse
+import pathlib
+
+import keras
+import numpy as np
+
+from keras_vipa import datasets
+from keras_vipa.applications import DIN
+from keras_vipa.applications import DINTrainer
+from keras_vipa.applications import VGGFeatures
+from keras_vipa.applications.din_trainer import in_blocks
+from keras_vipa.layers.dynamic_instance_norm import instance_norm
+from keras_vipa.utils import panorama
+from keras_vipa.utils import reports
+from keras_vipa.utils.images import fit_picture
+from keras_vipa.utils.images import read_picture
+from keras_vipa.utils.images import save_picture
+
+SMOKE = {"steps": 2, "size": 32, "crops": 8, "height": 64}
+
+
+def parse():
+    """The options."""
+    parser = argparse.ArgumentParser(
+        prog="check_strokes.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--content", metavar="FOLDER", help="of photographs")
+    add("--style", metavar="FOLDER", help="of paintings")
+    add("--weights", default="din_mobile", help="preset or file")
+    add("--variant", default="mobile")
+    add("--steps", type=int, default=150, help="of the offsets")
+    add("--size", type=int, default=96)
+    add("--crops", type=int, default=150)
+    add("--height", type=int, default=512, help="of the panorama")
+    add("--styles", type=int, default=6, help="on the panorama")
+    add("--seed", type=int, default=0)
+    add("--output", default="results/check_strokes", metavar="FOLDER")
+    add("--smoke", action="store_true", help="a few steps on small pictures")
+    return parser
+
+
+def read(folder, kind):
+    """Pictures of a folder, or of the package."""
+    if folder is None:
+        return list(datasets.style_samples()[kind].values())
+    paths = sorted(pathlib.Path(folder).iterdir())
+    return [read_picture(path) for path in paths]
+
+
+def deformable(args, regular):
+    """The trained network with offsets, the only thing to train."""
+    model = DIN(args.variant, features=regular.features, sampling="deformable")
+    own = [w for w in model.network().weights if "offsets" not in w.path]
+    for weight, value in zip(own, regular.network().get_weights()):
+        weight.assign(value)
+    for part in (model.encoder, model.middle, model.decoder, model.style_net):
+        part.trainable = False
+    return model
+
+
+def check_deformable(args, regular, photographs, paintings):
+    """Correlation of offsets with flatness, for each level."""
+    model = deformable(args, regular)
+    trainer = DINTrainer(model, phase="stylize")
+    count = max(1, len(photographs) // 4)
+    options = args.crops, args.size, args.seed
+    contents = datasets.random_crops(photographs[count:], *options)
+    styles = datasets.random_crops(paintings, *options, widen=True)
+    contents = {"content": contents} | in_blocks(
+        trainer.content_targets, contents
+    )
+    pairs = datasets.StylePairs(
+        contents, in_blocks(trainer.style_targets, styles), 4, args.steps
+    )
+    rate = keras.optimizers.schedules.CosineDecay(1e-3, args.steps)
+    trainer.compile(keras.optimizers.Adam(rate, clipnorm=1.0))
+    trainer.fit(pairs, verbose=0, shuffle=False)
+    held = [fit_picture(p, 2 * args.size) for p in photographs[:count]]
+    images = np.stack(held).astype("float32") / 255.0
+    code = model.style_code(fit_picture(paintings[0], 2 * args.size))
+    code = np.repeat(code[None], len(images), axis=0)
+    rows, x = [], model.encoder(images)
+    for number, level in enumerate(model.levels):
+        offsets = level.find_offsets(instance_norm(x))
+        sizes = np.abs(keras.ops.convert_to_numpy(offsets)).mean(axis=-1)
+        cell = images.shape[1] // sizes.shape[1]
+        flatness = -panorama.deviation(images.mean(axis=-1), cell)
+        correlation = rank_correlation(sizes.ravel(), flatness.ravel())
+        row = {"check": "deformable", "level": number + 1}
+        row |= {"mean": float(sizes.mean()), "largest": float(sizes.max())}
+        rows.append({**row, "spearman": correlation})
+        if number == 0:
+            x = model.middle(model.level(number, x, code))
+    return rows
+
+
+def rank_correlation(one, other):
+    """Spearman's correlation; equal values are ranked in their order."""
+    ranks = [np.argsort(np.argsort(values)) for values in (one, other)]
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
+def check_spherical(args, regular, paintings, output):
+    """Stroke sizes on the cube faces, regular and spherical."""
+    world = panorama.random_panorama(args.height, seed=args.seed)
+    spherical = DIN(
+        args.variant,
+        args.weights,
+        features=regular.features,
+        sampling="spherical",
+    )
+    models = {"regular": regular, "spherical": spherical}
+    rows, sheet = [], []
+    for number, style in enumerate(paintings[: args.styles]):
+        code = regular.style_code(fit_picture(style, 256))
+        drawings = {"none": world}
+        drawings |= {k: m.transfer(world, code) for k, m in models.items()}
+        line = []
+        for name, drawing in drawings.items():
+            faces = panorama.cube_faces(drawing, args.height // 2)
+            line += [faces["front"], faces["up"]]
+            sizes = {k: panorama.stroke_size(f) for k, f in faces.items()}
+            pole = float(np.mean([sizes.pop("up"), sizes.pop("down")]))
+            equator = float(np.mean(list(sizes.values())))
+            row = {"check": "spherical", "taps": name, "style": number}
+            row |= {"equator": equator, "pole": pole}
+            rows.append({**row, "ratio": pole / equator})
+        sheet.append(np.concatenate(line, axis=1))
+    save_picture(output / "report.png", np.concatenate(sheet))
+    return rows
+
+
+def main(args):
+    """Run both checks."""
+    if args.smoke:
+        vars(args).update(SMOKE)
+    output = pathlib.Path(args.output)
+    output.mkdir(parents=True, exist_ok=True)
+    keras.utils.set_random_seed(args.seed)
+    photographs = read(args.content, "photographs")
+    paintings = read(args.style, "paintings")
+    regular = DIN(args.variant, args.weights, features=VGGFeatures())
+    rows = check_deformable(args, regular, photographs, paintings)
+    print(reports.format_table(rows), flush=True)
+    rows_of_spheres = check_spherical(args, regular, paintings, output)
+    for name in ("none", "regular", "spherical"):
+        own = [row for row in rows_of_spheres if row["taps"] == name]
+        ratios = [row["ratio"] for row in own]
+        mean, low, high = reports.mean_interval(ratios, args.seed)
+        print(f"{name}: pole / equator {mean:.3f} ({low:.3f} to {high:.3f})")
+    rows += rows_of_spheres
+    reports.write_report(output / "report.json", vars(args), [args.seed], rows)
+
+
+if __name__ == "__main__":
+    reports.run_recipe(main, parse())

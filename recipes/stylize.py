@@ -1,0 +1,221 @@
+"""Draw a photograph in the style of a painting, with a trained `DIN`.
+
+    python recipes/stylize.py photo.jpg painting.jpg -o out.png
+
+Without any pictures, a photograph and a painting of the package are taken.
+Several paintings are mixed, in equal parts or as `--mix` says, each with the
+`--strength` given:
+
+    python recipes/stylize.py photo.jpg a.jpg b.jpg --mix 2 1 --strength 0.7
+
+The content may be a folder, such as the frames of a film: the style is
+computed once, and the drawings go to a folder, under the names of the frames.
+With `-` it comes from standard input, and `-o -` writes a PNG to standard
+output:
+
+    python recipes/stylize.py frames painting.jpg -o drawn
+    python recipes/stylize.py - painting.jpg -o - <photo.jpg >out.png
+
+A style may be a folder too, which stands for all of its pictures. `--sheet`
+shows the photograph in each style on one picture:
+
+    python recipes/stylize.py photo.jpg paintings --sheet --size 384
+
+`--codes` keeps what was computed of the styles, and without styles takes it
+from there:
+
+    python recipes/stylize.py photo.jpg a.jpg b.jpg --codes styles.npz
+    python recipes/stylize.py other.jpg --codes styles.npz --mix 1 3
+
+All pictures are read before the first one is written. PNG, JPEG, WebP, BMP
+and the first frame of GIF are read, and what `--output` says is written.
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+import time
+
+import numpy as np
+from PIL import Image
+
+from keras_vipa.applications import DIN
+from keras_vipa.applications import din
+from keras_vipa.applications import transfer_in_tiles
+from keras_vipa.datasets import style_samples
+from keras_vipa.utils import images
+from keras_vipa.utils import reports
+from keras_vipa.utils.files import written_beside
+
+
+def parse():
+    """The options."""
+    parser = argparse.ArgumentParser("stylize.py", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add = parser.add_argument
+    add("pictures", nargs="*", help="content, then styles: files or folders")
+    add("-o", "--output", help="default: results/stylize/CONTENT.png")
+    add("--weights", help="preset or .weights.h5 file; default: din_VARIANT")
+    add("--variant", default="mobile", choices=sorted(din.VARIANTS))
+    add("--mix", type=float, nargs="+", help="parts, one for each style")
+    add("--strength", type=float, nargs="+", default=[1.0], help="0 to 1")
+    add("--preserve-color", action="store_true", help="of the photograph")
+    add("--mask", metavar="FILE", help="white where the style is wanted")
+    add("--size", type=int, help="longest side of the result, pixels")
+    add("--style-size", type=int, default=256, help="short side, 0: as it is")
+    add("--codes", metavar="NPZ_FILE", help="keep codes, or take them")
+    add("--tile", type=int, default=2048, help="larger ones: in such pieces")
+    add("--sheet", action="store_true", help="each style, on one picture")
+    add("--json", action="store_true", help="print a JSON object")
+    return parser
+
+
+def find(place):
+    """Names and sources, which are paths or arrays, of the pictures there."""
+    if place == "-":
+        return [("stdin.png", images.decode_picture(sys.stdin.buffer.read()))]
+    return [(path.name, path) for path in images.find_pictures(place)]
+
+
+def find_all(args):
+    """Contents and styles: the user's, or those of the package."""
+    if args.pictures:
+        content, *places = args.pictures
+        return find(content), [found for p in places for found in find(p)]
+    samples = style_samples()
+    contents = list(samples["photographs"].items())[:1]
+    styles = list(samples["paintings"].items())[: None if args.sheet else 1]
+    return contents, [] if args.codes else styles
+
+
+def find_targets(args, contents):
+    """Where the results go: a list of paths, or of `-`."""
+    sources = [pathlib.Path(place).resolve() for place in args.pictures]
+    is_folder = bool(sources) and sources[0].is_dir()
+    if args.output == "-":
+        if is_folder or args.json:
+            raise ValueError("Standard output is for one picture alone.")
+        return ["-"]
+    single = pathlib.Path(contents[0][0]).stem + ".png"
+    name = sources[0].name if is_folder else single
+    output = pathlib.Path(args.output or f"results/stylize/{name}")
+    if output.resolve() in sources:
+        raise ValueError(f"This would overwrite its source. Received: {output}")
+    return [output / name for name, _ in contents] if is_folder else [output]
+
+
+def read(source, size, side="long"):
+    """A picture, scaled if there is a size."""
+    is_array = isinstance(source, np.ndarray)
+    picture = source if is_array else images.read_picture(source)
+    scaled = images.scale_picture(picture, size, side) if size else picture
+    if min(*picture.shape[:2], *scaled.shape[:2]) < din.SMALLEST:
+        raise ValueError(
+            f"A picture must be at least {din.SMALLEST} pixels high and wide. "
+            f"Received: {scaled.shape[:2]}{'' if is_array else f', {source}'}"
+        )
+    return scaled
+
+
+def read_content(args, source):
+    """The content and, if there is one, its mask."""
+    content = read(source, args.size)
+    mask = args.mask and read(args.mask, args.size).mean(-1) / 255.0
+    din.check_mask(mask, content.shape[:2])
+    return content, mask
+
+
+def read_codes(path):
+    """Names and codes that were kept."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return file["names"].tolist(), list(file["codes"])
+    except Exception as error:
+        raise ValueError(
+            "--codes must be a file that this recipe wrote "
+            f"({type(error).__name__}). Received: {path}"
+        ) from error
+
+
+def check(args, count):
+    """Raise a `ValueError` if options do not fit the number of styles."""
+    if not count:
+        raise ValueError("A style is needed: a picture, or codes.")
+    if args.sheet and args.mix:
+        raise ValueError("--sheet does not mix styles: leave --mix out.")
+    in_range = all(0 <= strength <= 1 for strength in args.strength)
+    if len(args.strength) not in (1, count) or not in_range:
+        raise ValueError(
+            "--strength is one number from 0 to 1, or one for each of "
+            f"{count} style(s). Received: {args.strength}"
+        )
+
+
+def blend(args, model, codes):
+    """Codes to draw with: each in its strength, and mixed without a sheet."""
+    strengths = np.broadcast_to(args.strength, len(codes))
+    codes = [model.weaken(c, s) for c, s in zip(codes, strengths)]
+    return codes if args.sheet else [model.mix(codes, args.mix)]
+
+
+def draw(args, model, source, codes, styles):
+    """The drawing, or the sheet of all."""
+    content, mask = read_content(args, source)
+    options = (args.tile, 1.0, args.preserve_color, mask)
+    drawn = [transfer_in_tiles(model, content, c, *options) for c in codes]
+    if args.sheet:
+        return images.contact_sheet([content, *drawn], [None, *styles])
+    return drawn[0]
+
+
+def save(target, picture):
+    """Write a result."""
+    if target == "-":
+        Image.fromarray(picture).save(sys.stdout.buffer, "PNG")
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        images.save_picture(target, picture)
+
+
+def main(args):
+    """Read everything, then draw."""
+    contents, styles = find_all(args)
+    targets = find_targets(args, contents)
+    names = [name for name, _ in styles]
+    styles = [read(source, args.style_size, "short") for _, source in styles]
+    if args.codes and not styles:
+        names, codes = read_codes(args.codes)
+    check(args, len(names))
+    for _, source in contents:
+        read_content(args, source)
+    weights = args.weights or f"din_{args.variant}"
+    model = DIN(args.variant, weights)
+    times = [time.perf_counter()]
+    if styles:
+        codes = [model.style_code(style) for style in styles]
+    blended = blend(args, model, codes)
+    if args.codes and styles:
+        with written_beside(args.codes) as part, open(part, "wb") as file:
+            np.savez(file, names=names, codes=codes)
+    times.append(time.perf_counter())
+    for (_, source), target in zip(contents, targets):
+        picture = draw(args, model, source, blended, styles)
+        save(target, picture)
+    times.append(time.perf_counter())
+    report = {
+        "outputs": list(map(str, targets)),
+        "size": picture.shape[:2],
+        "seconds": dict(zip(("style", "transfer"), np.diff(times))),
+        "weights": weights,
+        "styles": names,
+        "strengths": args.strength,
+    }
+    if args.json:
+        print(json.dumps(report))
+    elif args.output != "-":
+        print(f"Written: {', '.join(report['outputs'])}")
+
+
+if __name__ == "__main__":
+    reports.run_recipe(main, parse())

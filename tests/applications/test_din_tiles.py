@@ -1,0 +1,147 @@
+"""Pictures in tiles come out as in one piece."""
+
+import numpy as np
+import pytest
+
+from keras_vipa.applications import DIN
+from keras_vipa.applications import din_tiles
+from keras_vipa.applications.din_tiles import transfer_in_tiles
+
+CLOSE = 1e-4
+
+
+@pytest.fixture(scope="module", params=["mobile", "base"])
+def model(request):
+    """Random, but bright enough to tell tiles apart."""
+    model = DIN(request.param, weights=None)
+    for part in (model.encoder, model.middle, model.decoder):
+        for weight in part.weights:
+            weight.assign(1.3 * weight)
+    model.decoder.layers[-1].bias.assign(np.full(3, 0.5))
+    return model
+
+
+def random_code(model, seed=0):
+    length = model.photograph_code().shape
+    code = 0.5 * np.random.default_rng(seed).normal(size=length)
+    return code.astype("float32")
+
+
+def photograph(height, width):
+    """Noise on a slope, so that no tile has the moments of the whole."""
+    rng = np.random.default_rng(0)
+    slope = np.linspace(0, 0.7, height * width).reshape(height, width, 1)
+    noise = 0.3 * rng.uniform(size=(height, width, 3))
+    return (slope + noise).astype("float32")
+
+
+def test_tiles_are_the_whole(model):
+    content, code = photograph(130, 133), random_code(model)
+    whole = model.transfer(content, code)
+    tiled = transfer_in_tiles(model, content, code, 68)
+    assert tiled.dtype == "float32"
+    assert np.abs(tiled - whole).max() < CLOSE
+    assert whole.std() > 0.02
+
+
+def test_moments_are_those_of_the_whole(model):
+    content, code = photograph(64, 96), random_code(model)
+    maps = din_tiles._draw_tiles(model, content, code, [], 32, 24)
+    mean, variance = din_tiles._moments(features for _, features in maps)
+    features = np.asarray(model.encoder(content[None]))
+    axes = {"axis": (0, 1, 2), "keepdims": True}
+    np.testing.assert_allclose(mean, features.mean(**axes), atol=1e-5)
+    np.testing.assert_allclose(variance, features.var(**axes), atol=1e-5)
+    # The tiles' own are others.
+    tile = features[:, :8, :8]
+    assert np.abs(tile.mean(**axes) - mean).max() > 0.01
+
+
+def test_halos_reach_as_far_as_a_pixel_does(model):
+    """A changed pixel moves nothing beyond the halo, given the moments."""
+    content, code = photograph(16, 208), random_code(model)
+    changed = content.copy()
+    changed[:, 100:104] = 1.0 - changed[:, 100:104]
+    features = np.asarray(model.encoder(content[None]))
+    level = np.asarray(model.middle(model.level(0, features, code[None])))
+    moments = [
+        (x.mean((0, 1, 2), keepdims=True), x.var((0, 1, 2), keepdims=True))
+        for x in (features, level)
+    ]
+    for number, halo in enumerate(din_tiles._halos(model)):
+        pair = [
+            np.asarray(
+                din_tiles._draw(model, x[None], code[None], moments[:number])
+            )
+            for x in (content, changed)
+        ]
+        moved = np.abs(pair[0] - pair[1]).max((0, 1, 3)) > 0
+        columns = np.flatnonzero(moved) * 208 // len(moved)
+        assert columns.min() >= 100 - halo and columns.max() < 104 + halo
+        assert columns.min() < 100 - halo // 2
+
+
+@pytest.mark.parametrize("preserve_color", [False, True])
+def test_all_options(model, preserve_color):
+    content = (255 * photograph(34, 90)).astype("uint8")
+    mask = np.linspace(0, 1, 34 * 90).reshape(34, 90)
+    options = (0.5, preserve_color, mask)
+    whole = model.transfer(content, random_code(model), *options)
+    tiled = transfer_in_tiles(model, content, random_code(model), 48, *options)
+    assert tiled.dtype == "uint8"
+    assert np.abs(tiled.astype(int) - whole).max() <= 1
+    assert (tiled == whole).mean() > 0.99
+
+
+def test_one_tile(model, monkeypatch):
+    content, code = photograph(18, 32), random_code(model)
+    monkeypatch.setattr(din_tiles, "_draw_tiles", None)
+    one = transfer_in_tiles(model, content, code, 32)
+    np.testing.assert_array_equal(one, model.transfer(content, code))
+
+
+def test_deformable():
+    model = DIN("mobile", weights=None, sampling="deformable")
+    for level in model.levels:
+        level.max_offset = 1.0
+        kernel = level.offsets.kernel
+        kernel.assign(0.2 * np.random.normal(size=kernel.shape))
+    content, code = photograph(16, 150), random_code(model)
+    whole = model.transfer(content, code)
+    tiled = transfer_in_tiles(model, content, code, 76)
+    assert np.abs(tiled - whole).max() < CLOSE
+
+
+@pytest.mark.parametrize(
+    "length, tile, halo", [(100, 32, 8), (64, 64, 4), (68, 64, 0), (16, 30, 4)]
+)
+def test_spans(length, tile, halo):
+    spans = list(din_tiles._spans(length, tile, halo))
+    kept = np.concatenate([np.arange(length)[span] for span, _ in spans])
+    np.testing.assert_array_equal(kept, np.arange(length))
+    for span, wide in spans:
+        assert span.stop - span.start <= tile + 3
+        assert wide.start == max(span.start - halo, 0)
+        assert wide.stop == min(span.stop + halo, length)
+        assert span.start % 4 == wide.start % 4 == wide.stop % 4 == 0
+
+
+def test_refuses():
+    model = DIN("mobile", weights=None)
+    code = model.photograph_code()
+    for content, options, message in (
+        (np.zeros((15, 64, 3)), {}, "at least 16 pixels"),
+        (np.zeros((2, 16, 64, 3)), {}, "one picture"),
+        (np.zeros((16, 64, 3), "int32"), {}, "uint8 or float"),
+        (np.zeros((16, 64, 3)), {"tile": 15}, "Received: tile=15"),
+        (np.zeros((16, 64, 3)), {"tile": 64.0}, "Received: tile=64.0"),
+        (np.zeros((16, 64, 3)), {"mask": np.ones((64, 16))}, "`mask` must"),
+        (np.zeros((16, 64, 3)), {"strength": 2.0}, "Received"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            transfer_in_tiles(model, content, code, **{"tile": 32, **options})
+    with pytest.raises(ValueError, match="finite numbers"):
+        transfer_in_tiles(model, np.zeros((16, 64, 3)), code[1:], 32)
+    panoramas = DIN("mobile", weights=None, sampling="spherical")
+    with pytest.raises(ValueError, match="panorama"):
+        transfer_in_tiles(panoramas, np.zeros((16, 64, 3)), code, 32)

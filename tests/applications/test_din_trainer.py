@@ -1,0 +1,358 @@
+"""The losses of DIN against numpy, and the life cycle of its trainer."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from keras import ops
+from test_case import TestCase
+
+from keras_vipa.applications import DIN
+from keras_vipa.applications import DINTrainer
+from keras_vipa.applications import din_trainer
+from keras_vipa.datasets import StylePairs
+
+NAMES = ["relu1_1", "relu2_1", "relu3_1", "relu4_1"]
+TERMS = ["content", "style", "color", "variation", "photograph"]
+# What is added under the roots.
+EPSILON = 1e-3
+
+
+def tiny_features():
+    """Stands in for the VGG: four maps, each half as large as the last."""
+    x = images = keras.Input((None, None, 3))
+    outputs = {}
+    for level, filters in enumerate((4, 6, 8, 10), 1):
+        if level > 1:
+            x = layers.MaxPooling2D(2)(x)
+        x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+        outputs[f"relu{level}_1"] = x
+    return keras.Model(images, outputs, name="tiny_features")
+
+
+@pytest.fixture(scope="module")
+def shared_model():
+    return DIN("mobile", features=tiny_features())
+
+
+@pytest.fixture
+def model(shared_model):
+    """The model as it was made, whatever a test has trained it to."""
+    weights = shared_model.get_weights()
+    yield shared_model
+    shared_model.set_weights(weights)
+
+
+def images(*batch, seed=0):
+    generator = np.random.default_rng(seed)
+    return generator.random((*batch, 32, 32, 3)).astype("float32")
+
+
+def batch_of(count):
+    return {"content": images(count), "style": images(count, seed=1)}
+
+
+def array(x):
+    return ops.convert_to_numpy(x)
+
+
+def feature(channels=5, seed=0):
+    generator = np.random.default_rng(seed)
+    return generator.normal(size=(2, 6, 8, channels)).astype("float32")
+
+
+def numpy_statistics(x):
+    deviation = np.sqrt(x.var(axis=(1, 2)) + EPSILON)
+    return x.mean(axis=(1, 2)), deviation
+
+
+def numpy_content_loss(x, target):
+    """|IN(x) - IN(target)|^2, a mean over channels and positions."""
+
+    def normalized(x):
+        mean, deviation = numpy_statistics(x)
+        return (x - mean[:, None, None]) / deviation[:, None, None]
+
+    difference = normalized(x) - normalized(target)
+    return (difference**2).mean(axis=(1, 2, 3))
+
+
+def numpy_style_loss(features, targets):
+    """Of dicts of features. The mean of each square contains EPSILON."""
+    total = 0.0
+    for name in features:
+        mean, deviation = numpy_statistics(features[name])
+        other_mean, other_deviation = numpy_statistics(targets[name])
+        distance = ((mean - other_mean) ** 2).mean(axis=1)
+        distance += ((deviation - other_deviation) ** 2).mean(axis=1)
+        size = (targets[name] ** 2).mean(axis=(1, 2, 3)) + EPSILON
+        total = total + distance / size
+    return total
+
+
+def numpy_colors(pictures):
+    """Means of red, green and blue, and their nine covariances."""
+    rows = []
+    for picture in pictures:
+        pixels = picture.reshape(-1, 3)
+        covariance = np.cov(pixels.T, bias=True)
+        rows.append([*pixels.mean(axis=0), *covariance.ravel()])
+    return np.array(rows)
+
+
+class TestFormulas(TestCase):
+    def test_content_loss(self):
+        x, target = feature(), 3 * feature(seed=1) + 1
+        self.assert_all_close(
+            array(din_trainer.content_loss(x, target)),
+            numpy_content_loss(x, target),
+        )
+
+    def test_style_statistics(self):
+        features = {"a": feature(), "b": 2 * feature(3, seed=1) + 1}
+        statistics = din_trainer.style_statistics(features)
+        assert list(statistics) == ["a", "b"]
+        for name, x in features.items():
+            expected = np.concatenate(numpy_statistics(x), axis=1)
+            self.assert_all_close(array(statistics[name]), expected)
+
+    def test_style_loss(self):
+        features = {"a": feature(), "b": 2 * feature(3, seed=1) + 1}
+        targets = {"a": 4 * feature(seed=2) - 1, "b": feature(3, seed=3)}
+        loss = din_trainer.style_loss(
+            din_trainer.style_statistics(features),
+            din_trainer.style_statistics(targets),
+        )
+        expected = numpy_style_loss(features, targets)
+        self.assert_all_close(array(loss), expected, rtol=1e-4)
+
+    def test_color_statistics(self):
+        pictures = images(3)
+        self.assert_all_close(
+            array(din_trainer.color_statistics(pictures)).astype("float64"),
+            numpy_colors(pictures),
+        )
+
+    def test_all_terms(self, model):
+        trainer = DINTrainer(model, phase="stylize")
+        batch = batch_of(2)
+        drawing, photograph = images(2, seed=2), images(1, seed=3)
+        drawings = {"drawing": drawing, "photograph": photograph}
+        content, style, drawn = (
+            {name: array(x) for name, x in model.features(x).items()}
+            for x in (batch["content"], batch["style"], drawing)
+        )
+        expected = {
+            "content": sum(
+                numpy_content_loss(drawn[name], content[name])
+                for name in ("relu3_1", "relu4_1")
+            )
+            / 2,
+            "style": numpy_style_loss(drawn, style),
+            "color": (
+                (numpy_colors(drawing) - numpy_colors(batch["style"])) ** 2
+            ).mean(axis=1),
+            "variation": np.abs(np.diff(drawing, axis=1)).mean(axis=(1, 2, 3))
+            + np.abs(np.diff(drawing, axis=2)).mean(axis=(1, 2, 3)),
+            "photograph": np.abs(photograph - batch["content"][:1]).mean(
+                axis=(1, 2, 3)
+            ),
+        }
+        terms = trainer.loss_terms(batch, drawings)
+        assert sorted(terms) == sorted(TERMS)
+        for name, values in terms.items():
+            np.testing.assert_allclose(
+                array(values), expected[name], rtol=1e-3, atol=1e-5
+            )
+
+
+class TestByHand:
+    def test_style_statistics(self):
+        # Mean 2 and deviation 1 of the values 1 and 3.
+        x = np.array([1.0, 3.0], "float32").reshape(1, 1, 2, 1)
+        statistics = din_trainer.style_statistics({"a": x})["a"]
+        np.testing.assert_allclose(statistics, [[2.0, 1.001**0.5]], rtol=1e-6)
+
+    def test_style_loss(self):
+        # From nothing to mean 3 and deviation 4: 25 / 25. Half of it: a
+        # quarter. In two layers: the sum.
+        targets = np.array([[3.0, 4.0], [3.0, 4.0]], "float32")
+        statistics = np.array([[0.0, 0.0], [1.5, 2.0]], "float32")
+        loss = din_trainer.style_loss({"a": statistics}, {"a": targets})
+        np.testing.assert_allclose(loss, [1.0, 0.25], rtol=1e-6)
+        loss = din_trainer.style_loss(
+            {"a": statistics, "b": statistics}, {"a": targets, "b": targets}
+        )
+        np.testing.assert_allclose(loss, [2.0, 0.5], rtol=1e-6)
+
+    def test_content_loss(self):
+        # Values of -1 and 1 against 1 and -1: differences of 2, but for what
+        # is added under the root.
+        x = np.array([-1.0, 1.0], "float32").reshape(1, 1, 2, 1)
+        loss = din_trainer.content_loss(x, -x)
+        np.testing.assert_allclose(loss, [4.0 / 1.001], rtol=1e-5)
+
+    def test_color_statistics(self):
+        # Red is 0 or 1, green follows it with a half, blue is 0.25.
+        pixels = [[0.0, 0.0, 0.25], [1.0, 0.5, 0.25]]
+        picture = np.array(pixels, "float32").reshape(1, 1, 2, 3)
+        statistics = din_trainer.color_statistics(picture)
+        np.testing.assert_allclose(
+            array(statistics)[0],
+            [
+                *(0.5, 0.25, 0.25),
+                *(0.25, 0.125, 0.0),
+                *(0.125, 0.0625, 0.0),
+                *(0.0, 0.0, 0.0),
+            ],
+            atol=1e-6,
+        )
+
+    def test_variation_and_photograph(self, model):
+        trainer = DINTrainer(model, phase="stylize")
+        # One edge among the 31 steps of each row.
+        drawing = np.zeros((1, 32, 32, 3), "float32")
+        drawing[:, :, 16:] = 1.0
+        batch = {"content": drawing, "style": drawing}
+        terms = trainer.loss_terms(
+            batch, {"drawing": drawing, "photograph": drawing + 0.25}
+        )
+        np.testing.assert_allclose(terms["variation"], [1 / 31], rtol=1e-5)
+        np.testing.assert_allclose(terms["photograph"], [0.25], rtol=1e-5)
+        for name in ("content", "style", "color"):
+            np.testing.assert_allclose(terms[name], [0.0], atol=1e-6)
+
+
+class TestProperties(TestCase):
+    def test_style_loss_does_not_depend_on_positions(self):
+        x = feature()
+        shuffled = x.reshape(2, 48, 5)
+        shuffled = np.random.default_rng(2).permutation(shuffled, axis=1)
+        shuffled = shuffled.reshape(x.shape)
+        assert np.abs(shuffled - x).max() > 1
+        one, other = (
+            din_trainer.style_statistics({"a": part}) for part in (x, shuffled)
+        )
+        loss = array(din_trainer.style_loss(one, other))
+        np.testing.assert_allclose(loss, 0.0, atol=1e-8)
+        assert (array(din_trainer.content_loss(shuffled, x)) > 0.1).all()
+
+    def test_content_loss_does_not_depend_on_size_and_shift(self):
+        x = feature()
+        loss = array(din_trainer.content_loss(100 * x + 7, 100 * x))
+        np.testing.assert_allclose(loss, 0.0, atol=1e-6)
+        loss = array(din_trainer.content_loss(100 * x, 300 * x))
+        np.testing.assert_allclose(loss, 0.0, atol=1e-6)
+
+    def test_targets_computed_before_change_nothing(self, model):
+        trainer = DINTrainer(model, phase="stylize")
+        batch = batch_of(2)
+        more = {
+            **batch,
+            **trainer.content_targets(batch["content"]),
+            **trainer.style_targets(batch["style"]),
+        }
+        drawings, others = trainer(batch), trainer(more)
+        self.assert_all_close(drawings, others)
+        terms = trainer.loss_terms(batch, drawings)
+        others = trainer.loss_terms(more, others)
+        self.assert_all_close(terms, others)
+
+    def test_photograph_is_of_a_quarter_of_the_batch(self, model):
+        trainer = DINTrainer(model, phase="stylize")
+        shapes = [trainer(batch_of(n))["photograph"].shape for n in (1, 4, 5)]
+        assert [shape[0] for shape in shapes] == [1, 1, 2]
+        trainer.set_phase("reconstruct")
+        drawings = trainer(batch_of(5))
+        assert list(drawings) == ["photograph"]
+        assert drawings["photograph"].shape == (5, 32, 32, 3)
+
+
+def compiled(model, learning_rate=1e-3, run_eagerly=False, **options):
+    """A trainer. A step or two are sooner done than compiled."""
+    trainer = DINTrainer(model, **options)
+    trainer.compile(
+        keras.optimizers.Adam(learning_rate),
+        jit_compile=False,
+        run_eagerly=run_eagerly,
+    )
+    return trainer
+
+
+class TestTraining(TestCase):
+    @pytest.mark.parametrize("phase", ["reconstruct", "stylize"])
+    def test_what_moves(self, model, phase):
+        eager = phase == "reconstruct"
+        trainer = compiled(model, phase=phase, run_eagerly=eager)
+        parts = "encoder middle decoder style_net features".split()
+        before = {part: getattr(model, part).get_weights() for part in parts}
+        trainer.fit(batch_of(2), batch_size=2, verbose=0)
+        moved = {}
+        for part in parts:
+            pairs = zip(before[part], getattr(model, part).get_weights())
+            moved[part] = [not np.array_equal(*pair) for pair in pairs]
+        # Bit by bit the same.
+        assert not any(moved["features"])
+        for part in ("encoder", "middle", "decoder"):
+            assert all(moved[part])
+        if phase == "reconstruct":
+            assert not any(moved["style_net"])
+        else:
+            # A few may be behind neurons that are silent.
+            assert np.mean(moved["style_net"]) > 0.9
+
+    @pytest.mark.parametrize("phase", ["reconstruct", "stylize"])
+    def test_loss_is_the_weighted_sum_of_the_terms(self, model, phase):
+        weights = {"content": 0.5, "style": 3.0, "photograph": 7.0}
+        trainer = compiled(model, loss_weights=weights, phase=phase)
+        # Pairs as in the recipe, of 8-bit pictures.
+        pictures = (255 * images(3)).astype("uint8")
+        pairs = StylePairs({"content": pictures}, {"style": pictures}, 2, 1)
+        logged = trainer.evaluate(pairs, verbose=0, return_dict=True)
+        weights = {**weights, "color": 10.0, "variation": 0.1}
+        names = TERMS if phase == "stylize" else ["photograph"]
+        total = sum(weights[name] * logged[name] for name in names)
+        assert logged["loss"] == pytest.approx(total, rel=1e-4)
+        assert logged["photograph"] > 0
+        assert set(logged) == {"loss", *TERMS}
+
+    def test_learns_to_draw_the_photograph(self, model):
+        trainer = compiled(model, learning_rate=3e-3)
+        history = trainer.fit(
+            batch_of(2), batch_size=2, epochs=12, verbose=0
+        ).history
+        assert history["loss"][-1] < 0.9 * history["loss"][0]
+
+    def test_black_pictures_leave_the_weights_finite(self, model):
+        trainer = compiled(model, phase="stylize", run_eagerly=True)
+        black = np.zeros((2, 32, 32, 3), "float32")
+        batch = {"content": black, "style": black}
+        trainer.fit(batch, batch_size=2, epochs=2, verbose=0)
+        for weight in model.get_weights():
+            assert np.isfinite(weight).all()
+
+    def test_saving(self, model, tmp_path):
+        trainer = compiled(model, phase="stylize", loss_weights={"color": 4.0})
+        before = trainer.evaluate(batch_of(2), verbose=0, return_dict=True)
+        trainer.save(tmp_path / "trainer.keras")
+        loaded = keras.saving.load_model(tmp_path / "trainer.keras")
+        assert loaded.phase == "stylize"
+        assert dict(loaded.loss_weights) == dict(trainer.loss_weights)
+        after = loaded.evaluate(batch_of(2), verbose=0, return_dict=True)
+        assert after == pytest.approx(before, rel=1e-4)
+        frozen = {id(w) for w in loaded.model.features.weights}
+        assert not frozen & {id(w) for w in loaded.trainable_weights}
+        assert len(loaded.trainable_weights) == len(trainer.trainable_weights)
+
+
+class TestErrors:
+    def test_phase(self, model):
+        message = r"`phase` must be one of.*'reconstruct'.*phase='both'"
+        with pytest.raises(ValueError, match=message):
+            DINTrainer(model, phase="both")
+        with pytest.raises(ValueError, match=message):
+            DINTrainer(model).set_phase("both")
+
+    def test_term(self, model):
+        with pytest.raises(ValueError, match=r"'content'.*\['colour'\]"):
+            DINTrainer(model, loss_weights={"colour": 1.0, "style": 1.0})

