@@ -57,7 +57,7 @@ class DIN(keras.Model):
 
     | variant | parameters of the content path | GMAC at 384 x 384 |
     | --- | --- | --- |
-    | `"mobile"` | 84,483 | 1.75 |
+    | `"mobile"` | 84,483 | 1.72 |
     | `"base"` | 311,635 | 4.11 |
 
     Args:
@@ -249,8 +249,9 @@ class DIN(keras.Model):
 
         Args:
             style: array `(height, width, 3)` or `(n, height, width, 3)`, uint8
-                in [0, 255] or float in [0, 1]; any size from 16 x 16 on. 256
-                to 512 pixels are what it was trained for.
+                in [0, 255] or float in [0, 1]; any size from 16 x 16 on, from
+                24 with depthwise kernels on a grid. 256 to 512 pixels are what
+                it was trained for.
 
         Returns:
             A float32 array `(length,)` or `(n, length)`.

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 from keras import layers
+from keras import ops
 
 from keras_vipa.applications.weights import load_weights
 from keras_vipa.layers import ReflectionPadding2D
@@ -92,6 +93,9 @@ def convert_vgg(kernels, images, depth="vgg16"):
     Returns:
         A `keras.Model`, as `VGGFeatures`.
 
+    Raises:
+        ValueError: If there are too few kernels, or `depth` is unknown.
+
     Example:
 
     ```python
@@ -104,6 +108,11 @@ def convert_vgg(kernels, images, depth="vgg16"):
     model = VGGFeatures(weights=None, depth=depth)
     names = [layer.name for layer in model.layers if "conv" in layer.name]
     names = [name for name in names if not name.startswith("pad_")]
+    if len(kernels) < len(names):
+        raise ValueError(
+            f"`kernels` must hold {len(names)} pairs for {depth}. "
+            f"Received: {len(kernels)}"
+        )
     kernels = [list(map(np.array, pair)) for pair in kernels[: len(names)]]
     # BGR in [0, 255] minus a mean, of RGB in [0, 1]: with reflection, each
     # convolution sees three full rows, so that the mean is part of the bias.
@@ -115,7 +124,7 @@ def convert_vgg(kernels, images, depth="vgg16"):
         layer = model.get_layer(name)
         layer.set_weights([kernel * before, bias])
         part = keras.Model(model.inputs[0], layer.output)
-        mean = np.mean([part(image[None]).numpy().mean() for image in images])
+        mean = np.mean([float(ops.mean(part(i[None]))) for i in images])
         layer.set_weights([kernel * before / mean, bias / mean])
         before = mean
     return model

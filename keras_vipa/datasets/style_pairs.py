@@ -15,8 +15,8 @@ def random_crops(pictures, count, size, seed=0, zoom=(1.0, 2.0), widen=False):
         seed: integer. Seed of the choice.
         zoom: pair of floats. The short side of a picture is first brought to
             `size` times a number from this range (uniform in its logarithm),
-            but never enlarged more than twice; at 1 a crop is nearly the whole
-            picture.
+            but not to more than twice what it was unless `size` asks for it;
+            at 1 a crop is nearly the whole picture.
         widen: boolean. Whether to vary the crops as styles, so that few
             pictures make many: turned and mirrored, channels exchanged (2 of
             5), inverted (1 of 8), in other contrast (1 of 3), or laid over

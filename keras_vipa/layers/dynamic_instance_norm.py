@@ -112,6 +112,11 @@ class DynamicInstanceNorm(keras.layers.Layer):
                 "`dilation_rate` must be a positive integer. "
                 f"Received: dilation_rate={dilation_rate!r}"
             )
+        if not max_offset > 0:
+            raise ValueError(
+                "`max_offset` must be positive. "
+                f"Received: max_offset={max_offset!r}"
+            )
         self.kernel_size = kernel_size
         self.kind = kind
         self.sampling = sampling
@@ -218,14 +223,15 @@ class DynamicInstanceNorm(keras.layers.Layer):
             rows, columns = spherical_grid(
                 height, width, self.kernel_size, self.dilation_rate
             )
-            rows = [ops.cast(row, x.dtype)[None] for row in rows]
-            columns = [ops.cast(column, x.dtype)[None] for column in columns]
+            rows = [ops.convert_to_tensor(row)[None] for row in rows]
+            columns = [ops.convert_to_tensor(col)[None] for col in columns]
             wrap = True
         else:
-            offsets = self.find_offsets(x)
+            # Positions in float32: 16 bits cannot count to a picture's width.
+            offsets = ops.cast(self.find_offsets(x), "float32")
             height, width = ops.shape(x)[1:3]
-            rows = ops.cast(ops.arange(height), x.dtype)[None, :, None]
-            columns = ops.cast(ops.arange(width), x.dtype)[None, None, :]
+            rows = ops.cast(ops.arange(height), "float32")[None, :, None]
+            columns = ops.cast(ops.arange(width), "float32")[None, None, :]
             taps = tap_positions(self.kernel_size, self.dilation_rate)
             rows = [
                 rows + dy + offsets[..., 2 * n]
@@ -257,7 +263,8 @@ class DynamicInstanceNorm(keras.layers.Layer):
 
 def check_kernel(kernel_size, kind):
     """Raise a `ValueError` if there is no such kernel."""
-    if not isinstance(kernel_size, int) or kernel_size % 2 != 1:
+    is_whole = isinstance(kernel_size, int)
+    if not is_whole or kernel_size < 1 or kernel_size % 2 == 0:
         raise ValueError(
             "`kernel_size` must be an odd positive integer. "
             f"Received: kernel_size={kernel_size!r}"
@@ -342,7 +349,8 @@ def _sample(x, rows, columns, wrap):
     rows = _reflected(rows, height)
     columns = columns if wrap else _reflected(columns, width)
     top, left = ops.floor(rows), ops.floor(columns)
-    down, right = (rows - top)[..., None], (columns - left)[..., None]
+    down = ops.cast(rows - top, x.dtype)[..., None]
+    right = ops.cast(columns - left, x.dtype)[..., None]
     flat = ops.reshape(x, (-1, channels))
     first = ops.arange(batch)[:, None, None] * (height * width)
 

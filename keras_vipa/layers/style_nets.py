@@ -49,20 +49,31 @@ class _StyleNet(layers.Layer):
 
     def feature_map(self, x):
         """A map with `channels` channels, not smaller than the grid."""
+        self._check_size(x.shape)
         for depthwise, pointwise in zip(self.depthwise, self.pointwise):
-            x = depthwise(x)
-            sides = [side for side in x.shape[1:3] if side is not None]
-            if all(side >= 2 * self._grid for side in sides):
-                x = x[:, ::2, ::2]
-            x = pointwise(x)
-        sides = x.shape[1:3]
-        if any(side is not None and side < self._grid for side in sides):
+            x = pointwise(self._halved(self._halved(depthwise(x), 1), 2))
+        return x
+
+    def _halved(self, x, axis):
+        """Every second row or column, if what is left holds the grid."""
+        side = ops.shape(x)[axis]
+        if isinstance(side, int):
+            step = 2 if side >= 2 * self._grid else 1
+            return x[:, ::step] if axis == 1 else x[:, :, ::step]
+        if self._grid == 1:
+            return x[:, ::2] if axis == 1 else x[:, :, ::2]
+        step = ops.where(side >= 2 * self._grid, 2, 1)
+        return ops.take(x, ops.arange(0, side, step), axis=axis)
+
+    def _check_size(self, shape):
+        """Raise a `ValueError` if the map is known to be too small."""
+        sides = [side for side in shape[1:3] if side is not None]
+        if sides and min(sides) < self._grid:
             raise ValueError(
                 f"The style feature must be at least {self._grid} high and "
-                f"wide for these kernels. Received: {sides}; use a larger "
-                "style picture"
+                f"wide for these kernels. Received: shape={tuple(shape)}; use "
+                "a larger style picture"
             )
-        return x
 
     def get_config(self):
         return {
@@ -77,8 +88,8 @@ class WeightNet(_StyleNet):
     """Predicts the kernel of a `DynamicInstanceNorm` from a style feature.
 
     Three depthwise separable 3x3 convolutions bring the style feature to
-    `channels` channels; each halves height and width, as long as the map stays
-    as large as the grid of taps. The kernel is the identity plus what is
+    `channels` channels; each halves height and width, as long as they stay as
+    large as the grid of taps. The kernel is the identity plus what is
     predicted, and the last convolution starts small, so that training starts
     with plain instance normalization. How the map becomes taps:
 
@@ -188,6 +199,10 @@ class WeightNet(_StyleNet):
             kernel = kernel / math.sqrt(self.channels)
         return kernel + self._identity(kernel.dtype)
 
+    def compute_output_shape(self, input_shape):
+        self._check_size(input_shape)
+        return (input_shape[0], *self._shape)
+
     def _identity(self, dtype):
         centre = ops.one_hot(self.kernel_size**2 // 2, self.kernel_size**2)
         centre = ops.reshape(centre, (1, *self._shape[:2], 1))
@@ -239,6 +254,9 @@ class BiasNet(_StyleNet):
 
     def call(self, inputs):
         return ops.mean(self.feature_map(inputs), axis=(1, 2))
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.channels)
 
 
 def average_over_grid(x, size):

