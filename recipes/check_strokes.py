@@ -76,8 +76,6 @@ def deformable(args, regular):
     own = [w for w in model.network().weights if "offsets" not in w.path]
     for weight, value in zip(own, regular.network().get_weights()):
         weight.assign(value)
-    for part in (model.encoder, model.middle, model.decoder, model.style_net):
-        part.trainable = False
     return model
 
 
@@ -85,6 +83,8 @@ def check_deformable(args, regular, photographs, paintings):
     """Correlation of offsets with flatness, for each level."""
     model = deformable(args, regular)
     trainer = DINTrainer(model, phase="stylize")
+    for part in (model.encoder, model.middle, model.decoder, model.style_net):
+        part.trainable = False
     count = max(1, len(photographs) // 4)
     options = args.crops, args.size, args.seed
     contents = datasets.random_crops(photographs[count:], *options)

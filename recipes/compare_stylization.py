@@ -115,23 +115,24 @@ def systems_of(args, models, styles):
     """Name -> function of photograph and name of a style."""
     systems = {"photograph": lambda photograph, style: photograph}
     if args.magenta:
-        magenta = Magenta(args.magenta)
-        codes = {n: magenta.style_code(p) for n, p in styles.items()}
-        systems["magenta"] = lambda photograph, style: magenta.transfer(
-            photograph, codes[style]
-        )
-    names = list(styles)
+        systems["magenta"] = drawer(Magenta(args.magenta), styles)
     for label, model in models.items():
-        codes = {n: model.style_code(p) for n, p in styles.items()}
         for strength in args.strength:
             name = label if strength == 1 else f"{label} at {strength:g}"
-            systems[name] = lambda p, s, m=model, c=codes, a=strength: (
-                m.transfer(p, c[s], a)
-            )
-        systems[f"{label}, wrong style"] = lambda p, s, m=model, c=codes: (
-            m.transfer(p, c[names[names.index(s) - 1]])
-        )
+            systems[name] = drawer(model, styles, strength)
+        names = list(styles)
+        turned = dict(zip(names, [*names[1:], names[0]]))
+        wrong = {name: styles[turned[name]] for name in names}
+        systems[f"{label}, wrong style"] = drawer(model, wrong, 1.0)
     return systems
+
+
+def drawer(model, styles, *strength):
+    """A function of photograph and name of a style."""
+    codes = {name: model.style_code(style) for name, style in styles.items()}
+    return lambda photograph, style: model.transfer(
+        photograph, codes[style], *strength
+    )
 
 
 def table_of(rows, seed):
@@ -167,15 +168,17 @@ def main(args):
     networks = {"": next(iter(models.values())).features}
     if args.judge:
         networks["judge "] = efficientnet_lite_features(args.judge)
-    seen = {
-        (prefix, name): look(network, picture)
-        for prefix, network in networks.items()
-        for name, picture in (contents | styles).items()
-    }
     pairs = [(content, style) for content in contents for style in styles]
     generator = np.random.default_rng(args.seed)
     pairs = [pairs[i] for i in generator.permutation(len(pairs))]
     pairs = pairs[: args.pairs]
+    used = {name for pair in pairs for name in pair}
+    seen = {
+        (prefix, name): look(network, picture)
+        for prefix, network in networks.items()
+        for name, picture in (contents | styles).items()
+        if name in used
+    }
     print(f"{len(pairs)} pairs, {len(systems)} systems", flush=True)
     rows, sheet = [], []
     for content, style in pairs:

@@ -108,6 +108,8 @@ class DINTrainer(keras.Model):
     def set_phase(self, phase):
         """Change the phase; compile the trainer afterwards.
 
+        The style nets are frozen in phase `"reconstruct"` only.
+
         Args:
             phase: string. `"reconstruct"` or `"stylize"`.
         """
@@ -116,6 +118,8 @@ class DINTrainer(keras.Model):
                 f"`phase` must be one of {PHASES}. Received: phase={phase!r}"
             )
         self.phase = phase
+        # They have no gradient in the first phase.
+        self.model.style_net.trainable = phase == "stylize"
 
     def build(self, input_shape=None):
         self.built = True
@@ -271,6 +275,8 @@ class DINTrainer(keras.Model):
                 _optimizer(learning_rate, steps[phase]),
                 jit_compile=jit_compile,
             )
+            # A phase that was complete in the backup builds it nowhere else.
+            self.optimizer.build(self.trainable_variables)
             history = self.fit(
                 pairs,
                 epochs=steps[phase] // STEPS_PER_EPOCH,

@@ -84,7 +84,9 @@ def onnx_counts(content):
     weights = {each.name: each.dims for each in model.graph.initializer}
     macs = 0
     for node in model.graph.node:
-        if node.op_type in ("Conv", "Gemm", "MatMul"):
-            inputs = math.prod(weights[node.input[1]][1:])
-            macs += math.prod(sizes[node.output[0]]) * inputs
+        outputs = math.prod(sizes.get(node.output[0], ()))
+        if node.op_type == "Conv":
+            macs += outputs * math.prod(weights[node.input[1]][1:])
+        elif node.op_type == "MatMul":
+            macs += outputs * weights[node.input[1]][0]
     return sum(math.prod(dims) for dims in weights.values()), macs

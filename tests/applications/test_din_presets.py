@@ -1,0 +1,75 @@
+"""The trained DIN of the package, and its LiteRT files."""
+
+import numpy as np
+import pytest
+from test_case import ROOT
+
+from keras_vipa import datasets
+from keras_vipa import export
+from keras_vipa.applications import DIN
+from keras_vipa.applications.weights import WEIGHTS
+from keras_vipa.utils.images import fit_picture
+
+FILES = sorted((ROOT / "saved_models").glob("din_*.tflite"))
+# Largest difference, and for int8 the mean one.
+LIMITS = {"float32": 1e-4, "float16": 1e-2, "int8": 0.05}
+
+pytestmark = pytest.mark.tensorflow
+
+
+@pytest.fixture(scope="module")
+def model():
+    return DIN("mobile", weights="din_mobile")
+
+
+@pytest.fixture(scope="module")
+def samples():
+    return datasets.style_samples()
+
+
+def test_all_files_are_there():
+    names = {path.name for path in FILES}
+    for precision in LIMITS:
+        assert f"din_mobile_style_{precision}.tflite" in names
+        for size in (256, 384, 512, "any"):
+            assert f"din_mobile_transfer_{size}_{precision}.tflite" in names
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_litert_agrees_with_keras(path, model, samples):
+    *_, part, precision = path.stem.split("_")
+    painting = fit_picture(samples["paintings"]["night_cafe"], 256)
+    code = model.style_code(painting)
+    if part == "style":
+        style = painting[None].astype("float32") / 255.0
+        actual, expected = export.run_litert(path, style), code[None]
+        scale = np.abs(expected).mean()
+    else:
+        size = 320 if part == "any" else int(part)
+        photograph = fit_picture(samples["photographs"]["cat"], size)
+        content = photograph[None].astype("float32") / 255.0
+        inputs = {"content": content, "code": code[None]}
+        actual = export.run_litert(path, inputs)
+        expected = model.transfer(content, code)
+        scale = 1.0
+    difference = np.abs(actual - expected) / scale
+    is_int8 = precision == "int8"
+    found = difference.mean() if is_int8 else difference.max()
+    assert found <= LIMITS[precision]
+
+
+def test_parameters(model):
+    entry = WEIGHTS["din_mobile"]
+    assert model.network().count_params() == entry["parameters"]
+
+
+def test_styles_differ_and_photograph_comes_back(model, samples):
+    photograph = fit_picture(samples["photographs"]["cat"], 128)
+    codes = [model.style_code(p) for p in samples["paintings"].values()]
+    drawings = [model.transfer(photograph, code) for code in codes]
+    for number, drawing in enumerate(drawings):
+        others = [d for n, d in enumerate(drawings) if n != number]
+        changes = [np.abs(drawing - other.astype("float")) for other in others]
+        assert np.mean(changes) > 5.0
+    back = model.transfer(photograph, codes[0], strength=0.0)
+    assert np.abs(back - photograph.astype("float")).mean() < 20.0
