@@ -380,11 +380,11 @@ def _quantize_in_part(path, keep_float):
     from tensorflow.lite.python.convert import mlir_quantize
 
     litert = _import("ai_edge_litert.interpreter", extra="lite")
-    path = pathlib.Path(path)
-    interpreter = litert.Interpreter(str(path))
+    content = path.read_bytes()
+    interpreter = litert.Interpreter(model_content=content)
     names = [detail["name"] for detail in interpreter.get_tensor_details()]
     kept = [name for name in names if re.search(keep_float, name)]
-    path.write_bytes(mlir_quantize(path.read_bytes(), denylisted_nodes=kept))
+    path.write_bytes(mlir_quantize(content, denylisted_nodes=kept))
 
 
 def _check_samples(samples, specs):

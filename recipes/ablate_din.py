@@ -31,8 +31,8 @@ from keras_vipa.applications import DIN
 from keras_vipa.applications import DINTrainer
 from keras_vipa.applications import VGGFeatures
 from keras_vipa.applications.din_trainer import in_blocks
+from keras_vipa.datasets.style_samples import pictures_of
 from keras_vipa.utils import reports
-from keras_vipa.utils.images import read_picture
 
 
 def parse():
@@ -85,21 +85,22 @@ VARIANTS = {
 
 
 def read(folder, kind, args, seed):
-    """Crops to train on, and crops of pictures that are held back."""
-    if folder is None:
-        pictures = list(datasets.style_samples()[kind].values())
-    else:
-        paths = sorted(pathlib.Path(folder).iterdir())
-        pictures = [read_picture(path) for path in paths]
-    count = max(1, round(args.held_back * len(pictures)))
+    """Crops to train on, and crops of pictures that are held back.
+
+    The latter are 40, those of a picture one after the other.
+    """
+    pictures = list(pictures_of(folder, kind).values())
     order = np.random.default_rng(seed).permutation(len(pictures))
     pictures = [pictures[i] for i in order]
-    widen = kind == "paintings"
-    parts = (pictures[count:], args.crops, widen), (pictures[:count], 40, False)
-    return [
-        datasets.random_crops(part, number, args.size, seed, widen=wide)
-        for part, number, wide in parts
-    ]
+    count = max(2, round(args.held_back * len(pictures)))
+    if len(pictures) <= count:
+        raise ValueError(f"More {kind} are needed. Received: {len(pictures)}")
+    crops, size = datasets.random_crops, args.size
+    is_style = kind == "paintings"
+    train_on = crops(pictures[count:], args.crops, size, seed, widen=is_style)
+    each = -(-40 // count)
+    held = [crops([picture], each, size, seed) for picture in pictures[:count]]
+    return train_on, np.concatenate(held)[:40]
 
 
 def train(trainer, phase, steps, batches, rate):
@@ -129,7 +130,7 @@ def compare_variants(args, seed, features, contents, styles):
         turned = {
             key: values
             if key.startswith(("statistics", "style_colors"))
-            else np.roll(values, 7, axis=0)
+            else np.roll(values, len(values) // 2, axis=0)
             for key, values in own[1].items()
         }
         wrong = evaluate(trainer, contents[1], turned)["style"]
@@ -189,7 +190,9 @@ def main(args):
         own = [row for row in rows if row["variant"] == name]
         cells = {
             key: f"{np.mean([row[key] for row in own]):.3f} ± "
-            f"{np.std([row[key] for row in own]):.3f}"
+            f"{np.std([row[key] for row in own], ddof=1):.3f}"
+            if len(own) > 1
+            else f"{own[0][key]:.3f}"
             for key in MEASURES
         }
         table.append({"variant": name, **cells})

@@ -6,9 +6,9 @@ Starts from a trained network (`--weights`).
 
 - deformable: only the offsets are trained. Do positions in flat surroundings
   get larger ones, for coarser strokes? Reported is, for each level, Spearman's
-  correlation of the offsets' size with the flatness around (the luminance's
-  deviation, negative) over held-back photographs; the sheet of the method asks
-  for more than 0.2.
+  correlation of the offsets' size with the flatness around (the negative
+  deviation of the mean of red, green and blue) over photographs that the
+  offsets were not trained on; the sheet of the method asks for more than 0.2.
 - spherical: a panorama that looks the same in all directions is drawn with the
   regular and with the spherical taps, and cut into cube faces. Reported are the
   sizes of the strokes (half-width of the autocorrelation, in pixels of a face)
@@ -29,11 +29,11 @@ from keras_vipa.applications import DIN
 from keras_vipa.applications import DINTrainer
 from keras_vipa.applications import VGGFeatures
 from keras_vipa.applications.din_trainer import in_blocks
+from keras_vipa.datasets.style_samples import pictures_of
 from keras_vipa.layers.dynamic_instance_norm import instance_norm
 from keras_vipa.utils import panorama
 from keras_vipa.utils import reports
 from keras_vipa.utils.images import fit_picture
-from keras_vipa.utils.images import read_picture
 from keras_vipa.utils.images import save_picture
 
 SMOKE = {"steps": 2, "size": 32, "crops": 8, "height": 64}
@@ -60,14 +60,6 @@ def parse():
     add("--output", default="results/check_strokes", metavar="FOLDER")
     add("--smoke", action="store_true", help="a few steps on small pictures")
     return parser
-
-
-def read(folder, kind):
-    """Pictures of a folder, or of the package."""
-    if folder is None:
-        return list(datasets.style_samples()[kind].values())
-    paths = sorted(pathlib.Path(folder).iterdir())
-    return [read_picture(path) for path in paths]
 
 
 def deformable(args, regular):
@@ -160,8 +152,8 @@ def main(args):
     output = pathlib.Path(args.output)
     output.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(args.seed)
-    photographs = read(args.content, "photographs")
-    paintings = read(args.style, "paintings")
+    photographs = list(pictures_of(args.content, "photographs").values())
+    paintings = list(pictures_of(args.style, "paintings").values())
     regular = DIN(args.variant, args.weights, features=VGGFeatures())
     rows = check_deformable(args, regular, photographs, paintings)
     print(reports.format_table(rows), flush=True)
@@ -169,7 +161,7 @@ def main(args):
     for name in ("none", "regular", "spherical"):
         own = [row for row in rows_of_spheres if row["taps"] == name]
         ratios = [row["ratio"] for row in own]
-        mean, low, high = reports.mean_interval(ratios, args.seed)
+        mean, low, high = reports.mean_interval(ratios)
         print(f"{name}: pole / equator {mean:.3f} ({low:.3f} to {high:.3f})")
     rows += rows_of_spheres
     reports.write_report(output / "report.json", vars(args), [args.seed], rows)

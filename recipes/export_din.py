@@ -6,9 +6,8 @@ The style part turns a picture of any size into a code; the transfer part draws
 a picture with a code, for each of `--sizes` and, as `any`, for every size that
 is a multiple of 4. Both take RGB in [0, 1] as float32, in all precisions; codes
 cross as one tensor. Int8 is calibrated on `--content` and `--style`, or on the
-pictures of the package. Printed, and written to `report.json` beside the files
-of another folder than `saved_models`: bytes, and the largest and mean absolute
-difference to Keras on pictures.
+pictures of the package. Printed: bytes, and the largest and mean absolute
+difference to Keras on four of these pictures.
 """
 
 import argparse
@@ -17,9 +16,9 @@ import pathlib
 
 import numpy as np
 
-from keras_vipa import datasets
 from keras_vipa import export
 from keras_vipa.applications import DIN
+from keras_vipa.datasets.style_samples import pictures_of
 from keras_vipa.utils import reports
 from keras_vipa.utils.images import fit_picture
 
@@ -44,12 +43,10 @@ def parse():
     return parser
 
 
-def pictures(folder, kind, size, count):
+def read(folder, kind, size, count):
     """Float images `(n, size, size, 3)` of a folder or of the package."""
-    if folder:
-        return datasets.folder(folder, size).array()[:count]
-    found = datasets.style_samples()[kind].values()
-    return np.stack([fit_picture(p, size) for p in found]) / np.float32(255)
+    pictures = list(pictures_of(folder, kind).values())[:count]
+    return np.stack([fit_picture(p, size) for p in pictures]) / np.float32(255)
 
 
 def main(args):
@@ -57,11 +54,11 @@ def main(args):
     output = pathlib.Path(args.output)
     output.mkdir(parents=True, exist_ok=True)
     model = DIN(args.variant, weights=args.weights)
-    styles = pictures(args.style, "paintings", args.style_size, args.samples)
+    styles = read(args.style, "paintings", args.style_size, args.samples)
     codes = np.asarray(model.style_code(styles))
     jobs = [("style", None, model.style_model(), {"style": styles})]
     for size in (*args.sizes, None):
-        photographs = pictures(
+        photographs = read(
             args.content, "photographs", size or 256, args.samples
         )
         chosen = itertools.islice(itertools.cycle(codes), len(photographs))
@@ -93,7 +90,6 @@ def main(args):
         )
         print(rows[-1], flush=True)
     print(reports.format_table(rows))
-    reports.write_report(output / "export_din.json", vars(args), [], rows)
 
 
 if __name__ == "__main__":

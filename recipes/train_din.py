@@ -9,11 +9,11 @@ channels, turns and mixtures, since a few hundred are few for arbitrary
 transfer. A folder that is named twice counts twice; photographs as further
 styles do good. `tfds:NAME` takes pictures of TensorFlow Datasets.
 
-`--held-back` pictures of the first folder of each kind are never trained on;
-`grid.png` shows them, and `report.json` has their losses. A run that is
-interrupted goes on where it was if it is started again with the same options.
-Runs on TensorFlow, and with KERAS_BACKEND=jax on JAX. `--smoke` takes the
-pictures of the package and a few hundred steps at 32 pixels.
+The first `--held-back` photographs and styles are never trained on; `grid.png`
+shows them, and `report.json` has their losses (and those of training since the
+last start). A run that is interrupted goes on where it was if it is started
+again with the same options. Runs on TensorFlow, and with KERAS_BACKEND=jax on
+JAX. `--smoke` takes two hundred steps at 32 pixels.
 
 How `din_mobile` was trained is in `saved_models/README.md`; the paper trained
 on MS-COCO and WikiArt for what we recall as 160,000 steps.
@@ -21,6 +21,7 @@ on MS-COCO and WikiArt for what we recall as 160,000 steps.
 
 import argparse
 import pathlib
+import zlib
 
 import keras
 import numpy as np
@@ -31,9 +32,9 @@ from keras_vipa.applications import DINTrainer
 from keras_vipa.applications import VGGFeatures
 from keras_vipa.applications.din_trainer import in_blocks
 from keras_vipa.applications.weights import save_float16
+from keras_vipa.datasets.style_samples import pictures_of
 from keras_vipa.utils import reports
 from keras_vipa.utils.images import fit_picture
-from keras_vipa.utils.images import read_picture
 from keras_vipa.utils.images import save_picture
 
 SMOKE = {
@@ -41,7 +42,7 @@ SMOKE = {
     "size": (32, 48),
     "crops": (12, 12),
     "batch": 2,
-    "held_back": 1,
+    "held_back": (1, 1),
 }
 
 
@@ -55,7 +56,7 @@ def parse():
     add = parser.add_argument
     add("--content", nargs="+", metavar="FOLDER", help="or tfds:NAME")
     add("--style", nargs="+", metavar="FOLDER", help="or tfds:NAME")
-    add("--held-back", type=int, default=4, help="pictures of each kind")
+    add("--held-back", type=int, nargs=2, default=(4, 6), help="of each kind")
     add("--variant", default="mobile", help="or base")
     add("--start", metavar="WEIGHTS", help="preset or file to go on from")
     add("--steps", type=int, nargs=2, default=(500, 4000), help="of each phase")
@@ -72,25 +73,37 @@ def parse():
     return parser
 
 
-def read(folders, kind, size, held_back):
+def read(folders, kind, size):
     """Pictures of all folders, or of the package."""
     pictures = []
-    if not folders:
-        pictures = list(datasets.style_samples()[kind].values())
-    for folder in folders or ():
-        if folder.startswith("tfds:"):
-            pictures += list(datasets.named(folder, 2 * size)[0].images)
-        elif pathlib.Path(folder).is_dir():
-            paths = sorted(pathlib.Path(folder).iterdir())
-            pictures += [read_picture(path) for path in paths]
+    for folder in folders or [None]:
+        if str(folder).startswith("tfds:"):
+            name = folder.removeprefix("tfds:")
+            found = datasets.tfds(name, "train", 2 * size, label=None)
+            pictures += list(found.images)
         else:
-            raise ValueError(f"There is no such folder. Received: {folder}")
-    if len(pictures) <= held_back:
-        raise ValueError(
-            f"More than --held-back {held_back} {kind} are needed. "
-            f"Received: {len(pictures)}"
-        )
+            pictures += pictures_of(folder, kind).values()
     return pictures
+
+
+def split(photographs, paintings, counts):
+    """Both kinds to train on, and both that are held back.
+
+    What is held back is dropped wherever it comes again.
+    """
+    held = photographs[: counts[0]], paintings[: counts[1]]
+    hidden = {picture.tobytes() for part in held for picture in part}
+    parts = [
+        [picture for picture in part if picture.tobytes() not in hidden]
+        for part in (photographs, paintings)
+    ]
+    if not all([*held, *parts]):
+        raise ValueError(
+            "Photographs and styles are needed to train on and to hold back, "
+            f"one at least. Received: {len(photographs)} photographs, "
+            f"{len(paintings)} styles and --held-back {counts}"
+        )
+    return parts, held
 
 
 class Snapshots(keras.callbacks.Callback):
@@ -128,18 +141,21 @@ def main(args):
     keras.utils.set_random_seed(args.seed)
     output = pathlib.Path(args.output)
     output.mkdir(parents=True, exist_ok=True)
-    (size, style_size), count = args.size, args.held_back
-    photographs = read(args.content, "photographs", size, count)
-    paintings = read(args.style, "paintings", style_size, count)
+    tag = zlib.crc32(repr(sorted(vars(args).items())).encode())
+    size, style_size = args.size
+    (photographs, paintings), held = split(
+        read(args.content, "photographs", size),
+        read(args.style, "paintings", style_size),
+        args.held_back,
+    )
     weights = dict(pair.split("=", 1) for pair in args.weight)
     weights = {name: float(value) for name, value in weights.items()}
     model = DIN(args.variant, args.start, features=VGGFeatures())
     trainer = DINTrainer(model, weights)
     crops = datasets.random_crops
     zoom, seed = (1.0, 2.5), args.seed
-    held = [fit_picture(p, style_size) for p in photographs[:count]]
-    held_styles = [fit_picture(p, style_size) for p in paintings[:count]]
-    shots = Snapshots(output, held, held_styles, args.tensorboard)
+    shown = [[fit_picture(p, style_size) for p in part] for part in held]
+    shots = Snapshots(output, *shown, args.tensorboard)
     callbacks = [shots]
     if args.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(output))
@@ -147,19 +163,19 @@ def main(args):
         f"{len(photographs)} photographs, {len(paintings)} styles", flush=True
     )
     histories = trainer.fit_stages(
-        crops(photographs[count:], args.crops[0], size, seed, zoom),
-        crops(paintings[count:], args.crops[1], style_size, seed, zoom, True),
+        crops(photographs, args.crops[0], size, seed, zoom),
+        crops(paintings, args.crops[1], style_size, seed, zoom, True),
         dict(zip(("reconstruct", "stylize"), args.steps)),
         args.batch,
         args.rate,
         seed,
-        output / "backup",
-        args.jit,
+        output / f"backup_{tag:08x}",
+        args.jit or "auto",
         callbacks,
     )
     save_float16(model.network(), output / "din.weights.h5")
-    contents = crops(photographs[:count], 40, size, seed + 1, zoom)
-    styles = crops(paintings[:count], 40, style_size, seed + 1, zoom)
+    contents = crops(held[0], 40, size, seed + 1, zoom)
+    styles = crops(held[1], 40, style_size, seed + 1, zoom)
     batch = {"content": contents / np.float32(255)}
     batch |= in_blocks(trainer.style_targets, styles)
     held_back = trainer.evaluate(

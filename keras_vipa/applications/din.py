@@ -340,9 +340,7 @@ class DIN(keras.Model):
         """
         images, single = as_images(content, "content")
         mask = check_mask(mask, images.shape[1:3])
-        code = self.mix(
-            [self.photograph_code(), code], [1 - strength, strength]
-        )
+        code = self.weaken(code, strength)
         drawn = [self._draw_one(image, code) for image in images]
         drawn = [
             finish(image, picture, preserve_color, mask)

@@ -118,6 +118,8 @@ class DINTrainer(keras.Model):
                 f"`phase` must be one of {PHASES}. Received: phase={phase!r}"
             )
         self.phase = phase
+        # Set by BackupAndRestore, and otherwise valid for the next `fit` too.
+        self._initial_epoch = None
         # They have no gradient in the first phase.
         self.model.style_net.trainable = phase == "stylize"
 
@@ -212,14 +214,15 @@ class DINTrainer(keras.Model):
         learning_rate=1e-3,
         seed=0,
         backup_dir=None,
-        jit_compile=False,
+        jit_compile="auto",
         callbacks=(),
         verbose=0,
     ):
         """Run the phases one after the other, on random pairs of pictures.
 
-        Adam with its gradient's norm cut at 1, a rate that rises over 200
-        steps and falls to 0 as a cosine, and a moving average of the weights,
+        Adam with the norm of each gradient cut at 1, a rate that rises over 200
+        steps (half of a phase that is shorter than 400) and falls to 0 as a
+        cosine, and a moving average of the weights,
         which are the result. What the VGG says of contents and styles is
         computed once: about half of what a step would take, for 3 MB of memory
         per pair of pictures of 128 and 192 pixels.
@@ -235,7 +238,8 @@ class DINTrainer(keras.Model):
             backup_dir: string or path. Folder for the state of the training; a
                 call with the same arguments continues after the last 100
                 steps there.
-            jit_compile: boolean. Whether XLA compiles the step.
+            jit_compile: boolean, or `"auto"`, as in `compile`. Whether XLA
+                compiles the step.
             callbacks: list of `keras.callbacks.Callback`, for every phase. At
                 the end of an epoch, which is 100 steps, the weights are the
                 averages.
@@ -245,9 +249,14 @@ class DINTrainer(keras.Model):
             Dict, phase -> history of its `fit` (a dict of lists).
 
         Raises:
-            ValueError: If a phase is unknown or its steps are no multiple of
-                100.
+            ValueError: If a phase is unknown, its steps are no multiple of
+                100, or a side of the contents is none of 16.
         """
+        if any(side % 16 for side in contents.shape[1:3]):
+            raise ValueError(
+                "The sides of `contents` must be multiples of 16. "
+                f"Received: contents.shape={contents.shape}"
+            )
         for phase, count in steps.items():
             if phase not in PHASES or count % STEPS_PER_EPOCH:
                 raise ValueError(
@@ -262,21 +271,16 @@ class DINTrainer(keras.Model):
                 parts[1].update(in_blocks(self.style_targets, styles))
                 del parts[1]["style"]
             pairs = StylePairs(*parts, batch_size, STEPS_PER_EPOCH, seed)
-            own = [_Epoch(pairs), keras.callbacks.SwapEMAWeights(True)]
-            if backup_dir is not None:
-                folder = f"{backup_dir}/{phase}"
-                own.append(
-                    keras.callbacks.BackupAndRestore(
-                        folder, delete_checkpoint=False
-                    )
-                )
             self.set_phase(phase)
-            self.compile(
-                _optimizer(learning_rate, steps[phase]),
-                jit_compile=jit_compile,
-            )
+            own = [_Epoch(pairs)]
+            if backup_dir is not None:
+                # Before the averages are put in the place of the weights.
+                own.append(_backup(backup_dir, phase))
+            own.append(keras.callbacks.SwapEMAWeights(True))
+            optimizer = _optimizer(learning_rate, steps[phase])
+            self.compile(optimizer, jit_compile=jit_compile)
             # A phase that was complete in the backup builds it nowhere else.
-            self.optimizer.build(self.trainable_variables)
+            optimizer.build(self.trainable_variables)
             history = self.fit(
                 pairs,
                 epochs=steps[phase] // STEPS_PER_EPOCH,
@@ -310,6 +314,12 @@ class _Epoch(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.pairs.set_epoch(epoch)
+
+
+def _backup(folder, phase):
+    return keras.callbacks.BackupAndRestore(
+        f"{folder}/{phase}", double_checkpoint=True, delete_checkpoint=False
+    )
 
 
 def _optimizer(learning_rate, steps):

@@ -18,8 +18,8 @@ def random_crops(pictures, count, size, seed=0, zoom=(1.0, 2.0), widen=False):
             but not to more than twice what it was unless `size` asks for it;
             at 1 a crop is nearly the whole picture.
         widen: boolean. Whether to vary the crops as styles, so that few
-            pictures make many: turned and mirrored, channels exchanged (2 of
-            5), inverted (1 of 8), in other contrast (1 of 3), or laid over
+            pictures make many: turned and mirrored, channels exchanged (1 of
+            3), inverted (1 of 8), in other contrast (1 of 3), or laid over
             another one (1 of 8).
 
     Returns:

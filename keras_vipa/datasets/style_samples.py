@@ -2,6 +2,7 @@
 
 import importlib.resources
 
+from keras_vipa.utils.images import find_pictures
 from keras_vipa.utils.images import read_picture
 
 KINDS = ("photographs", "paintings")
@@ -34,3 +35,22 @@ def style_samples():
                 picture = read_picture(path)
             samples[kind][name.removesuffix(".jpg")] = picture
     return samples
+
+
+def pictures_of(folder, kind):
+    """Pictures of a folder, or those of the package.
+
+    Args:
+        folder: string or path of a folder of pictures, or `None` for
+            `style_samples()[kind]`.
+        kind: string. `"photographs"` or `"paintings"`.
+
+    Returns:
+        Dict, name of the file or sample -> uint8 array `(height, width, 3)`.
+
+    Raises:
+        ValueError: If the folder has no picture or one that cannot be read.
+    """
+    if folder is None:
+        return style_samples()[kind]
+    return {path.name: read_picture(path) for path in find_pictures(folder)}

@@ -1,7 +1,8 @@
 """How long files and models run, and how much memory they take."""
 
 import multiprocessing
-import resource
+import pathlib
+import re
 import time
 
 import numpy as np
@@ -94,7 +95,8 @@ def peak_memory(source):
         source: path of a `.tflite` file, or bytes of an ONNX file.
 
     Returns:
-        Float. Megabytes of resident size; call it by `in_new_process`.
+        Float. Megabytes of resident size, on Linux; call it by
+        `in_new_process`.
     """
     if isinstance(source, bytes):
         import onnxruntime  # noqa: F401
@@ -104,10 +106,16 @@ def peak_memory(source):
         import ai_edge_litert.interpreter  # noqa: F401
 
         make = litert_runner
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # The record of the largest size is inherited from the parent: reset it.
+    pathlib.Path("/proc/self/clear_refs").write_text("5")
+    before = _kilobytes("VmRSS")
     make(source)()
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return (after - before) / 1024
+    return (_kilobytes("VmHWM") - before) / 1024
+
+
+def _kilobytes(name):
+    status = pathlib.Path("/proc/self/status").read_text()
+    return int(re.search(rf"{name}:\s+(\d+) kB", status)[1])
 
 
 def in_new_process(function, *arguments):

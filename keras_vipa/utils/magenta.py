@@ -66,7 +66,7 @@ class Magenta:
 
 
 def onnx_counts(content):
-    """Count the parameters and multiply-adds of an ONNX file.
+    """Count parameters and multiply-adds of convolutions and products.
 
     Args:
         content: bytes of the file, all of whose sizes are fixed.
@@ -82,11 +82,15 @@ def onnx_counts(content):
         for tensor in [*model.graph.value_info, *model.graph.output]
     }
     weights = {each.name: each.dims for each in model.graph.initializer}
-    macs = 0
+    parameters = macs = 0
     for node in model.graph.node:
-        outputs = math.prod(sizes.get(node.output[0], ()))
-        if node.op_type == "Conv":
-            macs += outputs * math.prod(weights[node.input[1]][1:])
-        elif node.op_type == "MatMul":
-            macs += outputs * weights[node.input[1]][0]
-    return sum(math.prod(dims) for dims in weights.values()), macs
+        if node.op_type == "DequantizeLinear" and node.input[0] in weights:
+            weights[node.output[0]] = weights[node.input[0]]
+        if node.op_type not in ("Conv", "MatMul"):
+            continue
+        kernel = weights[node.input[1]]
+        inputs = kernel[1:] if node.op_type == "Conv" else kernel[:1]
+        macs += math.prod(sizes[node.output[0]]) * math.prod(inputs)
+        used = [kernel, *(weights[name] for name in node.input[2:])]
+        parameters += sum(math.prod(dims) for dims in used)
+    return parameters, macs

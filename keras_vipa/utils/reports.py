@@ -9,8 +9,21 @@ import numpy as np
 
 from keras_vipa.utils.files import written_beside
 
-_PACKAGES = ("keras", "tensorflow", "jax", "numpy")
-_EXPECTED = (ValueError, OSError, ImportError, FloatingPointError)
+_PACKAGES = (
+    "keras",
+    "tensorflow",
+    "jax",
+    "numpy",
+    "ai-edge-litert",
+    "onnxruntime",
+)
+_EXPECTED = (
+    ValueError,
+    OSError,
+    ImportError,
+    RuntimeError,
+    FloatingPointError,
+)
 
 
 def run_recipe(main, parser):
@@ -80,13 +93,16 @@ def write_text(path, text):
         part.write_text(text, encoding="utf-8")
 
 
-def mean_interval(values, seed=0, samples=2000):
+def mean_interval(values, groups=None, seed=0, samples=2000):
     """Mean of values and its 95 % interval, by the bootstrap.
 
     Args:
         values: list of numbers.
+        groups: list of lists of labels as long as `values`, where values share
+            something, such as a photograph: labels are drawn instead of
+            values, those of each list by themselves. Defaults to none shared.
         seed: integer. Seed of the samples.
-        samples: integer. How often values are drawn, with repetition.
+        samples: integer. How often they are drawn, with repetition.
 
     Returns:
         List of three floats: mean, lower and upper end.
@@ -98,8 +114,14 @@ def mean_interval(values, seed=0, samples=2000):
     """
     values = np.asarray(values, "float64")
     generator = np.random.default_rng(seed)
-    chosen = generator.integers(len(values), size=(samples, len(values)))
-    ends = np.quantile(values[chosen].mean(axis=1), (0.025, 0.975))
+    weights = np.ones((samples, len(values)))
+    for labels in groups or [range(len(values))]:
+        names, places = np.unique(labels, return_inverse=True)
+        even = np.full(len(names), 1 / len(names))
+        drawn = generator.multinomial(len(names), even, size=samples)
+        weights *= drawn[:, places]
+    weights = weights[weights.sum(axis=1) > 0]
+    ends = np.quantile(weights @ values / weights.sum(axis=1), (0.025, 0.975))
     return [float(values.mean()), *map(float, ends)]
 
 
