@@ -44,7 +44,7 @@ def VGGFeatures(weights="vgg16_features", depth="vgg16"):  # noqa: N802
     Example:
 
     >>> vgg = keras_vipa.applications.VGGFeatures(weights=None)
-    >>> vgg(keras.ops.zeros((1, 32, 32, 3)))["relu4_1"].shape
+    >>> tuple(vgg(keras.ops.zeros((1, 32, 32, 3)))["relu4_1"].shape)
     (1, 4, 4, 512)
 
     Reference:

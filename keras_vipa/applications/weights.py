@@ -46,6 +46,14 @@ WEIGHTS = {
         "command": _RECIPE + " --dataset emoji",
         "test_accuracy": 0.6617,
     },
+    "din_mobile": {
+        "file": "din_mobile.weights.h5",
+        "sha256": "7c91878c128250b1a23e33c497f1480b"
+        "62b826bc9d11ad20d866e6c578bc3531",
+        "variant": "mobile",
+        "parameters": 279587,
+        "command": "python recipes/train_din.py, see saved_models/README.md",
+    },
     "vgg16_features": {
         "file": "vgg16_features.weights.h5",
         "sha256": "0e20269e8746347ecc2752b3a976941f"

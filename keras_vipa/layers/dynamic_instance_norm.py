@@ -74,7 +74,7 @@ class DynamicInstanceNorm(keras.layers.Layer):
     >>> x = keras.random.normal((2, 8, 8, 4))
     >>> kernel, bias = keras.ops.ones((2, 1, 1, 4)), keras.ops.zeros((2, 4))
     >>> din = keras_vipa.layers.DynamicInstanceNorm(kernel_size=1)
-    >>> din(x, kernel, bias).shape
+    >>> tuple(din(x, kernel, bias).shape)
     (2, 8, 8, 4)
 
     Differences from the paper (its layer table was not at hand; kernel sizes

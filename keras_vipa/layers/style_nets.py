@@ -126,7 +126,7 @@ class WeightNet(_StyleNet):
     Example:
 
     >>> net = keras_vipa.layers.WeightNet(channels=16, widths=(32, 16))
-    >>> net(keras.ops.ones((2, 8, 8, 64))).shape
+    >>> tuple(net(keras.ops.ones((2, 8, 8, 64))).shape)
     (2, 3, 3, 16)
 
     Differences from the paper (as far as its authors' answers to readers
@@ -243,7 +243,7 @@ class BiasNet(_StyleNet):
     Example:
 
     >>> net = keras_vipa.layers.BiasNet(channels=16, widths=(32, 16))
-    >>> net(keras.ops.ones((2, 8, 8, 64))).shape
+    >>> tuple(net(keras.ops.ones((2, 8, 8, 64))).shape)
     (2, 16)
 
     Reference: see `DynamicInstanceNorm`.

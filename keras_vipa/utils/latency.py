@@ -63,6 +63,7 @@ def keras_runner(model, jit_compile=False):
     import tensorflow as tf
 
     inputs = [tf.fill([1, *tensor.shape[1:]], 0.5) for tensor in model.inputs]
+    inputs = inputs if len(inputs) > 1 else inputs[0]
     call = tf.function(model.__call__, jit_compile=jit_compile)
     return lambda: call(inputs).numpy()
 

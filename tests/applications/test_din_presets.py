@@ -11,8 +11,10 @@ from keras_vipa.applications.weights import WEIGHTS
 from keras_vipa.utils.images import fit_picture
 
 FILES = sorted((ROOT / "saved_models").glob("din_*.tflite"))
-# Largest difference, and for int8 the mean one.
-LIMITS = {"float32": 1e-4, "float16": 1e-2, "int8": 0.05}
+# Largest differences.
+LIMITS = {"float32": 1e-4, "float16": 1e-2}
+# Mean ones of int8: a style's relative to the size of codes, and a drawing's.
+INT8_LIMITS = {"style": 0.4, "transfer": 0.1}
 
 pytestmark = pytest.mark.tensorflow
 
@@ -29,7 +31,7 @@ def samples():
 
 def test_all_files_are_there():
     names = {path.name for path in FILES}
-    for precision in LIMITS:
+    for precision in export.PRECISIONS:
         assert f"din_mobile_style_{precision}.tflite" in names
         for size in (256, 384, 512, "any"):
             assert f"din_mobile_transfer_{size}_{precision}.tflite" in names
@@ -53,9 +55,11 @@ def test_litert_agrees_with_keras(path, model, samples):
         expected = model.transfer(content, code)
         scale = 1.0
     difference = np.abs(actual - expected) / scale
-    is_int8 = precision == "int8"
-    found = difference.mean() if is_int8 else difference.max()
-    assert found <= LIMITS[precision]
+    if precision == "int8":
+        name = "style" if part == "style" else "transfer"
+        assert difference.mean() <= INT8_LIMITS[name]
+    else:
+        assert difference.max() <= LIMITS[precision]
 
 
 def test_parameters(model):
