@@ -5,8 +5,8 @@ import numpy as np
 from keras import ops
 
 from keras_vipa.applications.vgg_features import FEATURES
-from keras_vipa.datasets.style_pairs import StylePairs
 from keras_vipa.layers.dynamic_instance_norm import instance_norm
+from keras_vipa.utils.batches import StylePairs
 
 PHASES = ("reconstruct", "stylize")
 STEPS_PER_EPOCH = 100

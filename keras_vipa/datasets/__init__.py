@@ -6,10 +6,10 @@ from keras_vipa.datasets.folder import folder
 from keras_vipa.datasets.image_set import ImageSet
 from keras_vipa.datasets.image_set import class_groups
 from keras_vipa.datasets.named import named
-from keras_vipa.datasets.style_pairs import StylePairs
 from keras_vipa.datasets.style_pairs import random_crops
 from keras_vipa.datasets.style_samples import style_samples
 from keras_vipa.datasets.tfds import tfds
+from keras_vipa.utils.batches import StylePairs
 
 __all__ = [
     "ImageSet",

@@ -50,3 +50,55 @@ class Batches(keras.utils.PyDataset):
         start = index * self.batch_size
         chosen = self.order[start : start + self.batch_size]
         return (keras.tree.map_structure(lambda a: a[chosen], self.arrays),)
+
+
+class StylePairs(keras.utils.PyDataset):
+    """Batches of random pairs out of contents and styles.
+
+    The pairs of a batch depend on seed, epoch and number of the batch alone,
+    so that training continues as if it had not been interrupted.
+
+    Args:
+        contents: dict of arrays of one length: `content`, uint8 images, and
+            whatever belongs to them.
+        styles: dict of arrays of one length: `style`, likewise.
+        batch_size: integer. Pairs in a batch.
+        steps: integer. Batches in an epoch.
+        seed: integer.
+        **kwargs: arguments of `keras.utils.PyDataset`.
+
+    Example:
+
+    >>> images = np.zeros((3, 16, 16, 3), "uint8")
+    >>> pairs = StylePairs({"content": images}, {"style": images}, 2, steps=5)
+    >>> sorted(pairs[0][0]), pairs[0][0]["style"].shape
+    (['content', 'style'], (2, 16, 16, 3))
+    """
+
+    def __init__(self, contents, styles, batch_size, steps, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self.parts = contents, styles
+        self.batch_size = batch_size
+        self.steps = steps
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch):
+        """Use the pairs of this epoch from now on."""
+        self.epoch = epoch
+
+    def __len__(self):
+        return self.steps
+
+    def __getitem__(self, index):
+        generator = np.random.default_rng([self.seed, self.epoch, index])
+        batch = {}
+        for part in self.parts:
+            count = len(next(iter(part.values())))
+            chosen = generator.integers(count, size=self.batch_size)
+            for name, values in part.items():
+                rows = values[chosen]
+                if rows.dtype == "uint8":
+                    rows = rows.astype("float32") / 255.0
+                batch[name] = rows
+        return (batch,)
