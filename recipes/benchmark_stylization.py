@@ -187,7 +187,7 @@ def growth_of(rows, args):
     if len(times) < 2:
         return {}
     logs = np.log([(size**2, ms) for size, ms in times.items()])
-    return {"ms": times, "exponent": round(np.polyfit(*logs.T, 1)[0], 3)}
+    return {"ms": times, "exponent": round(float(np.polyfit(*logs.T, 1)[0]), 3)}
 
 
 if __name__ == "__main__":
