@@ -177,7 +177,7 @@ def main(args):
             try:
                 rows, last, x = run_seed(args, seed, task, backup)
             except FloatingPointError as error:
-                error.student.save(output / "last_good_student.keras")
+                error.model.student.save(output / "last_good_student.keras")
                 raise
         results += rows
         if seed == args.seeds[0]:

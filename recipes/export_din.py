@@ -22,6 +22,14 @@ from keras_vipa.datasets.style_samples import pictures_of
 from keras_vipa.utils import reports
 from keras_vipa.utils.images import fit_picture
 
+# What int8 files compute in float32: instance normalization, and what makes or
+# takes apart a code, whose kernels and biases are too unlike for one scale; of
+# the transfer part also the last convolutions, which are light.
+KEEP_FLOAT = {
+    "style": r"Mean|/add|flatten|keep_|/strided_slice_?1?$|StatefulPartitioned",
+    "transfer": r"level_|decoder|transfer_\d*/(strided_slice|Reshape|Mul|Add)",
+}
+
 
 def parse():
     """The options."""
@@ -72,7 +80,11 @@ def main(args):
         label = f"_{size}" if size else ""
         name = f"din_{args.variant}_{part}{label}_{precision}.tflite"
         path = export.to_litert(
-            network, output / name, precision, samples, keep_float="level_"
+            network,
+            output / name,
+            precision,
+            samples,
+            keep_float=KEEP_FLOAT[part],
         )
         few = {key: value[:4] for key, value in samples.items()}
         given = list(few.values())

@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_vipa.utils.batches import Batches
+from keras_vipa.utils.training import FiniteGuard
 
 _NO_LABELS = (
     "An amalgamator learns from images alone. Received: images with labels. "
@@ -162,8 +163,8 @@ class Amalgamator(keras.Model):
 
         Raises:
             FloatingPointError: If a loss is not finite. The weights are those
-                of the last epoch in which it was; the error has the student
-                as its attribute `student`.
+                of the last epoch in which it was; the error has the amalgamator
+                as its attribute `model`.
         """
         data = self._cached(images, batch_size, cache_bytes)
         histories = {}
@@ -254,45 +255,6 @@ class _EpochSeed(keras.callbacks.Callback):
         for variable in self.model.variables:
             if "seed_generator_state" in variable.path:
                 variable.assign(generator.integers(2**31, size=2))
-
-
-class FiniteGuard(keras.callbacks.Callback):
-    """Stops training with an error as soon as a loss is not finite.
-
-    The weights at the end of the last epoch in which all losses, which are
-    computed before each update, were finite are put back first.
-
-    Args:
-        phase: string. Name of the phase, for the message.
-    """
-
-    def __init__(self, phase):
-        super().__init__()
-        self.phase = phase
-
-    def on_train_begin(self, logs=None):
-        self._keep()
-
-    def on_epoch_end(self, epoch, logs=None):
-        bad = [name for name, value in logs.items() if not math.isfinite(value)]
-        if not bad:
-            self._keep()
-            return
-        for variable, value in zip(self.variables, self.good):
-            variable.assign(value)
-        error = FloatingPointError(
-            f"Training stopped in phase '{self.phase}', epoch {epoch + 1}, "
-            f"because {', '.join(bad)} is not finite; the weights are those "
-            "of the epoch before. Use a lower learning rate, and check the "
-            "images and the teachers for NaN."
-        )
-        error.student = self.model.student
-        raise error
-
-    def _keep(self):
-        # Teachers do not change, and need no copy.
-        self.variables = self.model.trainable_variables
-        self.good = [keras.ops.convert_to_numpy(v) for v in self.variables]
 
 
 class _Backup:

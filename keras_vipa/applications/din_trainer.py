@@ -7,6 +7,7 @@ from keras import ops
 from keras_vipa.applications.vgg_features import FEATURES
 from keras_vipa.layers.dynamic_instance_norm import instance_norm
 from keras_vipa.utils.batches import StylePairs
+from keras_vipa.utils.training import FiniteGuard
 
 PHASES = ("reconstruct", "stylize")
 STEPS_PER_EPOCH = 100
@@ -251,6 +252,8 @@ class DINTrainer(keras.Model):
         Raises:
             ValueError: If a phase is unknown, its steps are no multiple of
                 100, or a side of the contents is none of 16.
+            FloatingPointError: If a loss is not finite. The weights are those
+                of the last 100 steps in which all were.
         """
         if any(side % 16 for side in contents.shape[1:3]):
             raise ValueError(
@@ -272,7 +275,7 @@ class DINTrainer(keras.Model):
                 del parts[1]["style"]
             pairs = StylePairs(*parts, batch_size, STEPS_PER_EPOCH, seed)
             self.set_phase(phase)
-            own = [_Epoch(pairs)]
+            own = [_Epoch(pairs), FiniteGuard(phase)]
             if backup_dir is not None:
                 # Before the averages are put in the place of the weights.
                 own.append(_backup(backup_dir, phase))

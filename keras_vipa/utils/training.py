@@ -1,5 +1,6 @@
 """Trained models of the user's, and progress of long training."""
 
+import math
 import pathlib
 
 import keras
@@ -36,3 +37,43 @@ class Progress(keras.callbacks.Callback):
             phase = getattr(self.model, "phase", self.model.name)
             place = f"epoch {epoch + 1:3d}/{epochs}"
             print(f"  {phase:12s} {place}  loss {logs['loss']:.5f}", flush=True)
+
+
+class FiniteGuard(keras.callbacks.Callback):
+    """Stops training with an error as soon as a loss is not finite.
+
+    The weights at the end of the last epoch in which all losses, which are
+    computed before each update, were finite are put back first, and the error
+    has the model as its attribute `model`.
+
+    Args:
+        phase: string. Name of the phase, for the message.
+    """
+
+    def __init__(self, phase):
+        super().__init__()
+        self.phase = phase
+
+    def on_train_begin(self, logs=None):
+        self._keep()
+
+    def on_epoch_end(self, epoch, logs=None):
+        bad = [name for name, value in logs.items() if not math.isfinite(value)]
+        if not bad:
+            self._keep()
+            return
+        for variable, value in zip(self.variables, self.good):
+            variable.assign(value)
+        error = FloatingPointError(
+            f"Training stopped in phase '{self.phase}', epoch {epoch + 1}, "
+            f"because {', '.join(bad)} is not finite; the weights are those "
+            "of the epoch before. Use a lower learning rate, and check images "
+            "and networks for NaN."
+        )
+        error.model = self.model
+        raise error
+
+    def _keep(self):
+        # What is frozen does not change, and needs no copy.
+        self.variables = self.model.trainable_variables
+        self.good = [keras.ops.convert_to_numpy(v) for v in self.variables]

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from applications.networks import tiny_features
 from keras import ops
 from test_case import TestCase
 from test_case import run_python
@@ -17,18 +17,6 @@ from keras_vipa.utils.macs import count_macs
 
 # Of "mobile", in the order in which they lie in a code.
 LEVELS = [64, 32]
-
-
-def tiny_features():
-    """Stands in for the VGG: four maps, each half as large as the last."""
-    x = images = keras.Input((None, None, 3))
-    outputs = {}
-    for level, filters in enumerate((4, 6, 8, 10), 1):
-        if level > 1:
-            x = layers.MaxPooling2D(2)(x)
-        x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
-        outputs[f"relu{level}_1"] = x
-    return keras.Model(images, outputs, name="tiny_features")
 
 
 def make(variant="mobile", **options):

@@ -1,9 +1,11 @@
 """The losses of DIN against numpy, and the life cycle of its trainer."""
 
+import sys
+
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from applications.networks import tiny_features
 from keras import ops
 from test_case import TestCase
 
@@ -16,18 +18,6 @@ NAMES = ["relu1_1", "relu2_1", "relu3_1", "relu4_1"]
 TERMS = ["content", "style", "color", "variation", "photograph"]
 # What is added under the roots.
 EPSILON = 1e-3
-
-
-def tiny_features():
-    """Stands in for the VGG: four maps, each half as large as the last."""
-    x = images = keras.Input((None, None, 3))
-    outputs = {}
-    for level, filters in enumerate((4, 6, 8, 10), 1):
-        if level > 1:
-            x = layers.MaxPooling2D(2)(x)
-        x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
-        outputs[f"relu{level}_1"] = x
-    return keras.Model(images, outputs, name="tiny_features")
 
 
 @pytest.fixture(scope="module")
@@ -343,6 +333,91 @@ class TestTraining(TestCase):
         frozen = {id(w) for w in loaded.model.features.weights}
         assert not frozen & {id(w) for w in loaded.trainable_weights}
         assert len(loaded.trainable_weights) == len(trainer.trainable_weights)
+
+
+class Interrupt(keras.callbacks.Callback):
+    """Stops at the end of an epoch of a phase, as a lost machine would."""
+
+    def __init__(self, phase, epoch):
+        super().__init__()
+        self.place = phase, epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (self.model.phase, epoch) == self.place:
+            raise KeyboardInterrupt
+
+
+class TestStages(TestCase):
+    """Epochs of two steps."""
+
+    @pytest.fixture(autouse=True)
+    def short_epochs(self, monkeypatch):
+        monkeypatch.setattr(din_trainer, "STEPS_PER_EPOCH", 2)
+        if keras.config.backend() == "tensorflow":
+            # So few steps are sooner done than compiled.
+            sys.modules["tensorflow"].config.run_functions_eagerly(True)
+
+    def fit(self, model, *callbacks, contents=None, **options):
+        generator = np.random.default_rng(0)
+        pictures = generator.integers(256, size=(6, 32, 32, 3)).astype("uint8")
+        steps = {"reconstruct": 4, "stylize": 6}
+        options = {"steps": steps, "batch_size": 2, **options}
+        contents = pictures[:3] if contents is None else contents
+        trainer = DINTrainer(model)
+        return trainer.fit_stages(
+            contents, pictures[3:], callbacks=callbacks, **options
+        )
+
+    def test_histories_and_moving_average(self, model):
+        """The result is far behind what so few steps have reached."""
+        last = {}
+
+        class Raw(keras.callbacks.Callback):
+            def on_train_batch_end(self, batch, logs=None):
+                last["bias"] = array(self.model.model.decoder.layers[-1].bias)
+
+        bias = model.decoder.layers[-1].bias
+        start = array(bias).copy()
+        histories = self.fit(model, Raw(), learning_rate=0.05)
+        assert list(histories) == ["reconstruct", "stylize"]
+        first, second = histories.values()
+        assert len(first["loss"]) == 2 and len(second["loss"]) == 3
+        assert first["style"] == [0.0, 0.0]
+        assert min(second["style"]) > 0.0
+        moved = np.abs(array(bias) - start).max()
+        assert 0 < moved < 0.2 * np.abs(last["bias"] - start).max()
+
+    def test_resumes_as_if_nothing_had_happened(self, model, tmp_path):
+        network = model.network()
+        start = network.get_weights()
+        self.fit(model)
+        expected = network.get_weights()
+        network.set_weights(start)
+        for place in (("reconstruct", 0), ("stylize", 1)):
+            with pytest.raises(KeyboardInterrupt):
+                self.fit(model, Interrupt(*place), backup_dir=tmp_path)
+            # Another process would begin with other weights.
+            network.set_weights([0.9 * weight for weight in start])
+        self.fit(model, backup_dir=tmp_path)
+        pairs = list(zip(network.get_weights(), expected, start))
+        off = sum(np.abs(actual - end).sum() for actual, end, _ in pairs)
+        moved = sum(np.abs(end - first).sum() for _, end, first in pairs)
+        assert off < 0.01 * moved
+
+    def test_stops_when_a_loss_is_not_finite(self, model):
+        with pytest.raises(FloatingPointError, match="'reconstruct', epoch 1"):
+            self.fit(model, learning_rate=float("nan"))
+        assert all(np.isfinite(w).all() for w in model.get_weights())
+
+    def test_steps(self, model):
+        for steps in ({"stylize": 3}, {"draw": 2}):
+            with pytest.raises(ValueError, match="multiples of 2"):
+                self.fit(model, steps=steps)
+
+    def test_sides(self, model):
+        contents = np.zeros((3, 40, 32, 3), "uint8")
+        with pytest.raises(ValueError, match=r"\(3, 40, 32, 3\)"):
+            self.fit(model, contents=contents)
 
 
 class TestErrors:

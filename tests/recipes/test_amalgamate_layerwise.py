@@ -1,6 +1,5 @@
 """The recipe with a user's own classifiers and pictures."""
 
-import importlib.util
 import json
 
 import keras
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 from amalgamation import networks
 from test_case import ROOT
+from test_case import load_recipe
 
 from keras_vipa.utils import reports
 from keras_vipa.utils.images import save_picture
@@ -19,9 +19,7 @@ pytestmark = pytest.mark.tensorflow
 def recipe(monkeypatch, tmp_path):
     """Runs the recipe in this process; returns its report."""
     path = ROOT / "recipes" / "amalgamate_layerwise.py"
-    spec = importlib.util.spec_from_file_location("recipe", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_recipe("amalgamate_layerwise")
 
     def run(*options):
         command = [path, "--smoke", "--output", tmp_path / "output", *options]

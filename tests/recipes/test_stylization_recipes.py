@@ -1,26 +1,15 @@
 """The recipes around DIN: training, comparison, benchmark, checks."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 from PIL import Image
-from test_case import ROOT
+from test_case import load_recipe
 
 from keras_vipa.applications import DIN
 
 HELD_BACK = ("--held-back", "1", "1")
 
 pytestmark = pytest.mark.tensorflow
-
-
-def load(name):
-    """Import a recipe."""
-    path = ROOT / "recipes" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +33,7 @@ def pictures(tmp_path):
 class TestTrain:
     @pytest.fixture
     def run(self, tmp_path):
-        recipe = load("train_din")
+        recipe = load_recipe("train_din")
 
         def run(*options):
             output = "--output", str(tmp_path / "output")
@@ -67,7 +56,7 @@ class TestTrain:
             run(*folders, *HELD_BACK, "--weight", "beauty=1")
 
     def test_held_back_pictures_are_dropped_everywhere(self):
-        split = load("train_din").split
+        split = load_recipe("train_din").split
         one, two, three, four = (
             np.full((20, 20, 3), level, "uint8") for level in range(4)
         )
@@ -85,7 +74,7 @@ class TestTrain:
 
 class TestCompare:
     def test_photograph_is_its_own_content(self, weights, pictures, tmp_path):
-        recipe = load("compare_stylization")
+        recipe = load_recipe("compare_stylization")
         output = tmp_path / "output"
         options = ["--content", str(pictures), "--style", str(pictures)]
         options += ["--weights", str(weights), "--pairs", "1"]
@@ -109,13 +98,13 @@ class TestBenchmark:
     def test_layers_of_adain(self):
         # The sheet of the method: 31.63 G multiply-adds at 256 x 256, and
         # 7,010,947 parameters.
-        layers = load("benchmark_stylization").ADAIN
+        layers = load_recipe("benchmark_stylization").ADAIN
         macs = sum(9 * a * b * (256 // d) ** 2 for a, b, d in layers)
         assert macs / 1e9 == pytest.approx(31.63, abs=0.01)
         assert sum(9 * a * b + b for a, b, _ in layers) == 7_010_947
 
     def test_exponent_of_growth(self):
-        recipe = load("benchmark_stylization")
+        recipe = load_recipe("benchmark_stylization")
         arguments = recipe.parse().parse_args(["--growth", "256", "512"])
         rows = [
             {
@@ -132,7 +121,7 @@ class TestBenchmark:
 
 
 def test_rank_correlation():
-    correlation = load("check_strokes").rank_correlation
+    correlation = load_recipe("check_strokes").rank_correlation
     values = np.array([3.0, 1.0, 2.0, 5.0])
     assert correlation(values, values**3) == pytest.approx(1.0)
     assert correlation(values, -values) == pytest.approx(-1.0)

@@ -1,6 +1,5 @@
 """The recipe that draws pictures in the style of others."""
 
-import importlib.util
 import io
 import json
 import subprocess
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from test_case import ROOT
+from test_case import load_recipe
 
 from keras_vipa.applications import DIN
 from keras_vipa.utils import reports
@@ -24,10 +24,7 @@ pytestmark = pytest.mark.tensorflow
 
 @pytest.fixture(scope="module")
 def module():
-    spec = importlib.util.spec_from_file_location("recipe", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_recipe("stylize")
 
 
 @pytest.fixture(scope="module")
