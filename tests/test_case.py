@@ -1,6 +1,5 @@
 """The shared test case. It knows no particular class of keras_vipa."""
 
-import importlib.util
 import json
 import os
 import pathlib
@@ -39,15 +38,6 @@ def run_python(*arguments, cwd=ROOT, path=ROOT, timeout=300, **variables):
     )
     assert process.returncode == 0, process.stdout + process.stderr
     return process.stdout
-
-
-def load_recipe(name):
-    """Import `recipes/name.py`."""
-    path = ROOT / "recipes" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    recipe = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(recipe)
-    return recipe
 
 
 class TestCase:

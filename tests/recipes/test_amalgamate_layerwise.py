@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from amalgamation import networks
 from test_case import ROOT
-from test_case import load_recipe
 
 from keras_vipa.utils import reports
 from keras_vipa.utils.images import save_picture
@@ -16,7 +15,7 @@ pytestmark = pytest.mark.tensorflow
 
 
 @pytest.fixture
-def recipe(monkeypatch, tmp_path):
+def recipe(load_recipe, monkeypatch, tmp_path):
     """Runs the recipe in this process; returns its report."""
     path = ROOT / "recipes" / "amalgamate_layerwise.py"
     module = load_recipe("amalgamate_layerwise")

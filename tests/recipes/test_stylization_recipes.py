@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from PIL import Image
-from test_case import load_recipe
 
 from keras_vipa.applications import DIN
 
@@ -32,7 +31,7 @@ def pictures(tmp_path):
 
 class TestTrain:
     @pytest.fixture
-    def run(self, tmp_path):
+    def run(self, load_recipe, tmp_path):
         recipe = load_recipe("train_din")
 
         def run(*options):
@@ -55,7 +54,7 @@ class TestTrain:
         with pytest.raises(ValueError, match="Loss terms are"):
             run(*folders, *HELD_BACK, "--weight", "beauty=1")
 
-    def test_held_back_pictures_are_dropped_everywhere(self):
+    def test_held_back_pictures_are_dropped_everywhere(self, load_recipe):
         split = load_recipe("train_din").split
         one, two, three, four = (
             np.full((20, 20, 3), level, "uint8") for level in range(4)
@@ -73,7 +72,9 @@ class TestTrain:
 
 
 class TestCompare:
-    def test_photograph_is_its_own_content(self, weights, pictures, tmp_path):
+    def test_photograph_is_its_own_content(
+        self, load_recipe, weights, pictures, tmp_path
+    ):
         recipe = load_recipe("compare_stylization")
         output = tmp_path / "output"
         options = ["--content", str(pictures), "--style", str(pictures)]
@@ -95,7 +96,7 @@ class TestCompare:
 
 
 class TestBenchmark:
-    def test_layers_of_adain(self):
+    def test_layers_of_adain(self, load_recipe):
         # The sheet of the method: 31.63 G multiply-adds at 256 x 256, and
         # 7,010,947 parameters.
         layers = load_recipe("benchmark_stylization").ADAIN
@@ -103,7 +104,7 @@ class TestBenchmark:
         assert macs / 1e9 == pytest.approx(31.63, abs=0.01)
         assert sum(9 * a * b + b for a, b, _ in layers) == 7_010_947
 
-    def test_exponent_of_growth(self):
+    def test_exponent_of_growth(self, load_recipe):
         recipe = load_recipe("benchmark_stylization")
         arguments = recipe.parse().parse_args(["--growth", "256", "512"])
         rows = [
@@ -120,7 +121,7 @@ class TestBenchmark:
         assert sorted(growth["ms"]) == [256, 512]
 
 
-def test_rank_correlation():
+def test_rank_correlation(load_recipe):
     correlation = load_recipe("check_strokes").rank_correlation
     values = np.array([3.0, 1.0, 2.0, 5.0])
     assert correlation(values, values**3) == pytest.approx(1.0)

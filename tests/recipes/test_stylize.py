@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 from test_case import ROOT
-from test_case import load_recipe
 
 from keras_vipa.applications import DIN
 from keras_vipa.utils import reports
@@ -23,7 +22,7 @@ pytestmark = pytest.mark.tensorflow
 
 
 @pytest.fixture(scope="module")
-def module():
+def module(load_recipe):
     return load_recipe("stylize")
 
 
