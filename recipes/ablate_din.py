@@ -57,7 +57,7 @@ def parse():
 
 
 matplotlib.use("Agg")
-MEASURES = ("style", "content", "color", "wrong style")
+MEASURES = ("style", "content", "wrong style")
 SMOKE = {"steps": (2, 2), "size": 32, "crops": 8, "batch": 2}
 
 
@@ -72,6 +72,7 @@ class SharedEncoderAdaIN(DIN):
             parts += [keras.ops.sqrt(variance + 1e-5), mean, keep]
             # The style drawn in its own style stays as it is.
             x = self.middle(x) if number == 0 else x
+        parts += [self.color_code(style), keep]
         return keras.ops.concatenate(parts, axis=-1)
 
 
@@ -129,7 +130,7 @@ def compare_variants(args, seed, features, contents, styles):
         losses = evaluate(trainer, contents[1], own[1])
         turned = {
             key: values
-            if key.startswith(("statistics", "style_colors"))
+            if key.startswith("statistics")
             else np.roll(values, len(values) // 2, axis=0)
             for key, values in own[1].items()
         }

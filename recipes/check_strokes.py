@@ -95,7 +95,7 @@ def check_deformable(args, regular, photographs, paintings):
     code = model.style_code(fit_picture(paintings[0], 2 * args.size))
     code = np.repeat(code[None], len(images), axis=0)
     rows, x = [], model.encoder(images)
-    for number, level in enumerate(model.levels):
+    for number, level in enumerate(model.levels[:2]):
         offsets = level.find_offsets(instance_norm(x))
         sizes = np.abs(keras.ops.convert_to_numpy(offsets)).mean(axis=-1)
         cell = images.shape[1] // sizes.shape[1]

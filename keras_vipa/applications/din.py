@@ -12,8 +12,10 @@ from keras_vipa.applications.din_networks import make_parts
 from keras_vipa.applications.vgg_features import VGGFeatures
 from keras_vipa.applications.weights import load_weights
 from keras_vipa.layers import BiasNet
+from keras_vipa.layers import ColorCode
 from keras_vipa.layers import DynamicInstanceNorm
 from keras_vipa.layers import WeightNet
+from keras_vipa.layers import WhiteningColoring
 
 # Sizes of a variant: channels and style feature of its two levels, and the
 # widths and taps of the nets that make the kernels.
@@ -42,12 +44,15 @@ class DIN(keras.Model):
     A frozen VGG and small nets turn a style picture into one code, once for
     each style. A light encoder and decoder without any VGG then draw pictures
     with it: between them, at two levels, `DynamicInstanceNorm` convolves the
-    normalized content feature with a kernel that comes from the code.
+    normalized content feature with a kernel that comes from the code. At a
+    third level `WhiteningColoring` does so with the drawing, which then has the
+    mean and the covariance of the style's colours.
 
     ```
-    code   = style_net(VGG(style))
+    code   = style_net(VGG(style), colors(style))
     F      = encoder(content)
     F      = decoder(level_2(middle(level_1(F, code)), code))
+    output = level_3(F, code)
     level  : F -> kernel * IN(F) + bias + keep F
     ```
 
@@ -107,6 +112,8 @@ class DIN(keras.Model):
        second level at half the picture's size, and kernels from the mean over
        the style picture (`taps="global"`).
     4. `keep` and with it strength 0 = photograph are ours.
+    5. The third level is ours: with few styles to train on, colours that are
+       only learnt came out as a mixture of those of all styles.
 
     Reference:
 
@@ -150,13 +157,15 @@ class DIN(keras.Model):
             DynamicInstanceNorm(kernel_size, kind, sampling, name=name)
             for name in ("level_1", "level_2")
         ]
+        self.levels.append(WhiteningColoring(name="level_3"))
+        self.color_code = ColorCode(name="color_code")
         self.style_net = self._make_style_net(**sizes)
         self.build()
         if weights is not None:
             load_weights(self.network(), weights)
 
     def _make_style_net(self, channels, widths, **_):
-        """Functional: relu4_1 and relu3_1 to the code."""
+        """Functional: relu4_1, relu3_1 and colours to the code."""
         inputs, parts, self.code_sizes = [], [], []
         for number, name in enumerate(STYLE_FEATURES):
             depth = self.features.output[name].shape[-1]
@@ -179,6 +188,10 @@ class DIN(keras.Model):
                 layers.Rescaling(0.0, name=f"keep_{number + 1}")(bias[:, :1])
             ]
             inputs.append(feature)
+        colors = keras.Input((12,), name="colors")
+        self.code_sizes.append(((1, 1, 3, 3), 3))
+        parts += [colors, layers.Rescaling(0.0, name="keep_3")(colors[:, :1])]
+        inputs.append(colors)
         code = layers.Concatenate(name="code")(parts)
         return keras.Model(inputs, code, name="style_net")
 
@@ -191,8 +204,8 @@ class DIN(keras.Model):
         """All that is trained, as one functional model.
 
         Returns:
-            A `keras.Model`, a list of content image, relu4_1 and relu3_1 of
-            the style to the drawn image.
+            A `keras.Model`, a list of content image, relu4_1, relu3_1 and
+            `ColorCode` of the style to the drawn image.
         """
         content = keras.Input((None, None, 3), name="content")
         features = [keras.Input(t.shape[1:]) for t in self.style_net.inputs]
@@ -204,27 +217,28 @@ class DIN(keras.Model):
     def encode_style(self, style):
         """Code `(batch, length)` of images `(batch, height, width, 3)`."""
         features = self.features(style, training=False)
-        return self.style_net([features[name] for name in STYLE_FEATURES])
+        features = [features[name] for name in STYLE_FEATURES]
+        return self.style_net([*features, self.color_code(style)])
 
-    def draw(self, content, code, moments=(None, None)):
+    def draw(self, content, code, moments=(None, None, None)):
         """Draw images with codes.
 
         Args:
             content: tensor `(batch, height, width, 3)` in [0, 1], sides
                 multiples of 4.
             code: tensor `(batch, length)`.
-            moments: mean and variance for each level, where they are not to
-                be those of the content; see `DynamicInstanceNorm`.
+            moments: `moments` of each level, where they are not to be those
+                of the content.
 
         Returns:
             A tensor `(batch, height, width, 3)`, not cut off at 0 and 1.
         """
         x = self.level(0, self.encoder(content), code, moments[0])
         x = self.level(1, self.middle(x), code, moments[1])
-        return self.decoder(x)
+        return self.level(2, self.decoder(x), code, moments[2])
 
     def level(self, number, x, code, moments=None):
-        """Dynamic instance normalization at one of the two levels."""
+        """What a code does at one of the three levels."""
         kernel, bias, keep = from_code(code, number, self.code_sizes)
         return self.levels[number](x, kernel, bias, moments) + keep * x
 

@@ -1,7 +1,8 @@
 """The content networks of `DIN`: encoder, middle and decoder of each variant.
 
 The first level of dynamic instance normalization is between encoder and
-middle, the second between middle and decoder. All convolutions pad by
+middle, the second between middle and decoder, the third, of colours, behind
+it. All convolutions pad by
 reflection, have a bias and no normalization.
 """
 
@@ -137,11 +138,11 @@ class PairedConv2D(layers.Layer):
 
 
 def from_code(code, number, sizes):
-    """Kernel, bias and `keep` of a level (0 or 1) as they lie in a code.
+    """Kernel, bias and `keep` of a level as they lie in a code.
 
     Args:
         code: tensor `(batch, length)`.
-        number: integer. The level.
+        number: integer. The level, from 0.
         sizes: list with the shape of the kernel and the filters, for each
             level.
 

@@ -13,6 +13,7 @@ from keras_vipa.applications.din import finish
 from keras_vipa.layers import DoubleSize2D
 from keras_vipa.layers import DynamicInstanceNorm
 from keras_vipa.layers import ReflectionPadding2D
+from keras_vipa.layers import WhiteningColoring
 
 
 def transfer_in_tiles(
@@ -26,11 +27,11 @@ def transfer_in_tiles(
 ):
     """Draw a large picture tile by tile, with the result of `DIN.transfer`.
 
-    Instance normalization needs the mean and the variance of the whole
-    picture, so that the tiles are gone through three times: for those of the
-    first level, for those of the second with those of the first given, and to
-    draw with both. Each tile is computed with as much of the picture around it
-    as its pixels depend on, and ends with it only where the picture ends.
+    The levels need the moments of the whole picture, so that the tiles are
+    gone through four times: for those of the first level, for those of the
+    second with those of the first given, likewise for those of the third, and
+    to draw with all. Each tile is computed with as much of the picture around
+    it as its pixels depend on, and ends with it only where the picture ends.
     Beside the picture as float32 and the result, the features of one tile are
     in memory.
 
@@ -70,9 +71,11 @@ def transfer_in_tiles(
     code = model.weaken(code, strength)
     *halos, halo = _halos(model)
     moments = []
-    for level_halo in halos:
+    for level, level_halo in zip(model.levels, halos):
         maps = _draw_tiles(model, image, code, moments, tile, level_halo)
-        moments.append(_moments(features for _, features in maps))
+        maps = (features for _, features in maps)
+        of_colors = isinstance(level, WhiteningColoring)
+        moments.append(_color_moments(maps) if of_colors else _moments(maps))
     dtype = np.asarray(content).dtype
     result = np.empty(image.shape, "uint8" if dtype == "uint8" else "float32")
     for place, drawn in _draw_tiles(model, image, code, moments, tile, halo):
@@ -108,15 +111,16 @@ def _halos(model):
     """How far from a pixel lies what the levels and the result depend on.
 
     Returns:
-        List of three integers, in pixels, multiples of 4: for the features
-        before the first and before the second level, and for the result.
+        List of four integers, in pixels, multiples of 4: for what each level
+        reads, and for the result.
     """
     halos, reach, cell = [], 0.0, 1
     chain = [*model.encoder.layers, model.levels[0]]
     chain += [*model.middle.layers, model.levels[1], *model.decoder.layers]
-    for layer in chain:
-        if isinstance(layer, DynamicInstanceNorm):
+    for layer in [*chain, model.levels[2]]:
+        if layer in model.levels:
             halos.append(reach)
+        if isinstance(layer, DynamicInstanceNorm):
             reach += cell * _level_reach(layer)
         elif isinstance(layer, ReflectionPadding2D):
             reach += cell * layer.padding
@@ -165,7 +169,8 @@ def _draw(model, image, code, moments):
     x = model.middle(model.level(0, x, code, moments[0]))
     if len(moments) == 1:
         return x
-    return model.decoder(model.level(1, x, code, moments[1]))
+    x = model.decoder(model.level(1, x, code, moments[1]))
+    return x if len(moments) == 2 else model.level(2, x, code, moments[2])
 
 
 def _spans(length, tile, halo):
@@ -193,13 +198,25 @@ def _moments(maps):
     Returns:
         Two float32 arrays `(1, 1, 1, channels)`.
     """
-    sizes, means, variances = [], [], []
+    mean, covariance = _color_moments(maps)
+    variance = np.diagonal(covariance, axis1=1, axis2=2)
+    return [m[:, None, None] for m in (mean, variance)]
+
+
+def _color_moments(maps):
+    """Mean and covariance of the channels over all maps together.
+
+    Returns:
+        Two float32 arrays, `(1, channels)` and `(1, channels, channels)`.
+    """
+    sizes, means, covariances = [], [], []
     for features in maps:
-        sizes.append(features.shape[0] * features.shape[1])
-        means.append(features.mean((0, 1), dtype="float64"))
-        variances.append(features.var((0, 1), dtype="float64"))
+        pixels = features.reshape(-1, features.shape[-1]).astype("float64")
+        sizes.append(len(pixels))
+        means.append(pixels.mean(0))
+        covariances.append(np.cov(pixels.T, bias=True))
     mean = np.average(means, 0, sizes)
     # Within the maps and between them: no difference of large squares.
-    between = (np.stack(means) - mean) ** 2
-    variance = np.average(variances + between, 0, sizes)
-    return [m.astype("float32")[None, None, None] for m in (mean, variance)]
+    between = [np.outer(part - mean, part - mean) for part in means]
+    covariance = np.average(np.add(covariances, between), 0, sizes)
+    return [m.astype("float32")[None] for m in (mean, covariance)]

@@ -31,7 +31,6 @@ class DINTrainer(keras.Model):
     style       = sum_l (|mu(phi_l(out)) - mu(phi_l(s))|^2
                   + |sigma(phi_l(out)) - sigma(phi_l(s))|^2)
                   / mean(phi_l(s)^2),                        l = 1..4
-    color       = |RGB mean and covariance of out - of s|^2
     variation   = mean |differences of neighbouring pixels of out|
     photograph  = mean |drawing of c with the photograph's code - c|
     ```
@@ -43,7 +42,7 @@ class DINTrainer(keras.Model):
     Args:
         model: `DIN`. Its VGG is also the one of the losses.
         loss_weights: dict, name of a term -> float, for the terms whose
-            weight is not to be the default: content 1, style 2, color 10,
+            weight is not to be the default: content 1, style 2,
             variation 0.1, photograph 2 (our choices).
         phase: string. `"reconstruct"` or `"stylize"`; see `set_phase`.
         **kwargs: arguments of `keras.Model`.
@@ -78,7 +77,7 @@ class DINTrainer(keras.Model):
        also hold on to the colours of the photograph.
     2. Each style term is divided by the mean square of its target, and 1e-3
        is added under the roots.
-    3. `color`, `variation` and `photograph` are ours.
+    3. `variation` and `photograph` are ours.
     """
 
     def __init__(self, model, loss_weights=None, phase="reconstruct", **kwargs):
@@ -87,7 +86,6 @@ class DINTrainer(keras.Model):
         self.loss_weights = {
             "content": 1.0,
             "style": 2.0,
-            "color": 10.0,
             "variation": 0.1,
             "photograph": 2.0,
         }
@@ -141,7 +139,7 @@ class DINTrainer(keras.Model):
         return {
             "style_relu4_1": features["relu4_1"],
             "style_relu3_1": features["relu3_1"],
-            "style_colors": color_statistics(images),
+            "style_colors": self.model.color_code(images),
             **{
                 f"statistics_{name}": value
                 for name, value in style_statistics(features).items()
@@ -167,8 +165,8 @@ class DINTrainer(keras.Model):
         drawings = {"photograph": model.draw(first, code)}
         if self.phase == "stylize":
             if "style_relu4_1" in inputs:
-                features = [inputs["style_relu4_1"], inputs["style_relu3_1"]]
-                code = model.style_net(features)
+                names = ("relu4_1", "relu3_1", "colors")
+                code = model.style_net([inputs[f"style_{n}"] for n in names])
             else:
                 code = model.encode_style(inputs["style"])
             drawings["drawing"] = model.draw(content, code)
@@ -190,8 +188,6 @@ class DINTrainer(keras.Model):
         terms["content"] = sum(content_terms) / len(content_terms)
         targets = {name: x[f"statistics_{name}"] for name in FEATURES}
         terms["style"] = style_loss(style_statistics(features), targets)
-        difference = color_statistics(drawing) - x["style_colors"]
-        terms["color"] = mean_of(ops.square(difference))
         terms["variation"] = mean_of(
             ops.abs(drawing[:, 1:] - drawing[:, :-1])
         ) + mean_of(ops.abs(drawing[:, :, 1:] - drawing[:, :, :-1]))
@@ -427,20 +423,3 @@ def style_loss(statistics, targets):
         # The mean square of a feature is that of its mean and deviation.
         total += ops.sum(difference, -1) / ops.sum(ops.square(target), -1)
     return total
-
-
-def color_statistics(images):
-    """Mean and covariance of red, green and blue.
-
-    Args:
-        images: tensor `(batch, height, width, 3)`.
-
-    Returns:
-        A tensor `(batch, 12)`.
-    """
-    pixels = ops.reshape(images, (-1, images.shape[1] * images.shape[2], 3))
-    mean = ops.mean(pixels, axis=1, keepdims=True)
-    pixels = pixels - mean
-    covariance = ops.matmul(ops.transpose(pixels, (0, 2, 1)), pixels)
-    covariance = ops.reshape(covariance / pixels.shape[1], (-1, 9))
-    return ops.concatenate([mean[:, 0], covariance], axis=-1)

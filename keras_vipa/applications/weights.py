@@ -48,8 +48,8 @@ WEIGHTS = {
     },
     "din_mobile": {
         "file": "din_mobile.weights.h5",
-        "sha256": "7c91878c128250b1a23e33c497f1480b"
-        "62b826bc9d11ad20d866e6c578bc3531",
+        "sha256": "ba06bc36139cd4bbcdf5306ecafb88f2"
+        "4073f0d07ad5e3ea68d0f69d19dc0fc2",
         "variant": "mobile",
         "parameters": 279587,
         "command": "python recipes/train_din.py, see saved_models/README.md",

@@ -5,11 +5,15 @@ from keras_vipa.layers.reflection_padding import ReflectionPadding2D
 from keras_vipa.layers.style_nets import BiasNet
 from keras_vipa.layers.style_nets import WeightNet
 from keras_vipa.layers.upsampling import DoubleSize2D
+from keras_vipa.layers.whitening_coloring import ColorCode
+from keras_vipa.layers.whitening_coloring import WhiteningColoring
 
 __all__ = [
     "BiasNet",
+    "ColorCode",
     "DoubleSize2D",
     "DynamicInstanceNorm",
     "ReflectionPadding2D",
     "WeightNet",
+    "WhiteningColoring",
 ]

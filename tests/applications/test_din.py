@@ -15,8 +15,8 @@ from keras_vipa.export import run_litert
 from keras_vipa.export import to_litert
 from keras_vipa.utils.macs import count_macs
 
-# Of "mobile", in the order in which they lie in a code.
-LEVELS = [64, 32]
+# Kernels and filters of "mobile", in the order in which they lie in a code.
+LEVELS = [((3, 3, 64), 64), ((3, 3, 32), 32), ((3, 3), 3)]
 
 
 def make(variant="mobile", **options):
@@ -52,20 +52,21 @@ def painting(height=32, width=32):
 
 def random_code(seed=0):
     generator = np.random.default_rng(seed)
-    code = 0.3 * generator.normal(size=962)
+    code = 0.3 * generator.normal(size=975)
+    # Colours about grey.
+    code[-13:-4] *= 0.2
+    code[-4:-1] = 0.35 + 0.1 * code[-4:-1]
     return code.astype("float32")
 
 
 def levels_of(code):
     """Kernel, bias and `keep` of each level of "mobile"."""
     found, start = [], 0
-    for channels in LEVELS:
-        kernel = code[start : start + 9 * channels].reshape(3, 3, channels)
-        start += 9 * channels
-        bias = code[start : start + channels]
-        start += channels
-        found.append((kernel, bias, code[start]))
-        start += 1
+    for shape, filters in LEVELS:
+        end = start + np.prod(shape)
+        kernel, bias = code[start:end], code[end : end + filters]
+        found.append((kernel.reshape(shape), bias, code[end + filters]))
+        start = end + filters + 1
     assert start == len(code)
     return found
 
@@ -81,6 +82,16 @@ def numpy_level(x, kernel, bias, keep):
         for dx in range(3):
             y = y + kernel[dy, dx] * padded[dy : dy + height, dx : dx + width]
     return y
+
+
+def numpy_colors(x, kernel, bias, keep):
+    """kernel white(x) + bias + keep x, for one `(height, width, 3)`."""
+    pixels = x.reshape(-1, 3)
+    covariance = np.cov(pixels.T, bias=True) + 1e-4 * np.eye(3)
+    white = np.linalg.solve(
+        np.linalg.cholesky(covariance), (pixels - pixels.mean(axis=0)).T
+    )
+    return (white.T @ kernel + bias).reshape(x.shape) + keep * x
 
 
 def luminance(x):
@@ -100,7 +111,7 @@ def array(x):
 class TestSizes:
     @pytest.mark.parametrize(
         "variant, parameters, length",
-        [("mobile", 84483, 962), ("base", 311635, 1282)],
+        [("mobile", 84483, 975), ("base", 311635, 1295)],
     )
     def test_parameters(self, variant, parameters, length):
         model = make(variant)
@@ -113,14 +124,14 @@ class TestSizes:
     def test_multiply_adds_of_mobile(self):
         """What is counted is encoder, both levels and decoder."""
         content = make().transfer_model(384, 384)
-        macs = count_macs(content, (1, 384, 384, 3), (1, 962))
+        macs = count_macs(content, (1, 384, 384, 3), (1, 975))
         assert 1.5e9 < macs <= 1.85e9
 
     @pytest.mark.tensorflow
     def test_multiply_adds_of_base(self):
         """Those of the layer table, with two depthwise 3x3 DIN."""
         content = make("base").transfer_model(512, 512)
-        macs = count_macs(content, (1, 512, 512, 3), (1, 1282))
+        macs = count_macs(content, (1, 512, 512, 3), (1, 1295))
         whole, half, quarter = 512**2, 256**2, 128**2
         first = whole * 81 * 3 * 16
         down = half * (9 * 32 + 32 * 32) + quarter * (9 * 64 + 64 * 64)
@@ -136,22 +147,23 @@ class TestSizes:
         model = DIN(weights=None)
         assert model.features.name == "vgg16_features"
         assert model.features.count_params() == 2915648
-        assert model.style_code(painting(16, 16)).shape == (962,)
+        assert model.style_code(painting(16, 16)).shape == (975,)
 
 
 class TestDraw(TestCase):
     def test_is_the_chain_of_its_parts(self, model):
         content, code = photograph(16, 24), random_code()
-        first, second = levels_of(code)
+        first, second, third = levels_of(code)
         x = array(model.encoder(content[None]))[0]
         assert x.shape == (4, 6, 64)
         x = numpy_level(x, *first).astype("float32")
         x = array(model.middle(x[None]))[0]
         assert x.shape == (8, 12, 32)
         x = numpy_level(x, *second).astype("float32")
-        expected = model.decoder(x[None])
+        x = array(model.decoder(x[None]))[0]
+        expected = numpy_colors(x, *third).astype("float32")
         drawn = model.draw(content[None], code[None])
-        self.assert_all_close(drawn, expected, atol=1e-4)
+        self.assert_all_close(drawn, expected[None], atol=1e-4)
         assert drawn.shape == (1, 16, 24, 3)
 
     def test_each_sample_has_its_own_code(self, model):
@@ -163,7 +175,7 @@ class TestDraw(TestCase):
             self.assert_all_close(picture[None], alone, atol=1e-4)
         assert np.abs(drawn[0] - drawn[1]).max() > 0.01
 
-    def test_photograph_code_leaves_out_both_levels(self, model):
+    def test_photograph_code_leaves_out_all_levels(self, model):
         content = photograph(16, 24, 1)
         drawn = model.draw(content, model.photograph_code()[None])
         x = model.middle(model.encoder(content))
@@ -173,10 +185,24 @@ class TestDraw(TestCase):
 
     def test_keep_of_a_style_is_zero(self, model):
         code = model.style_code(painting())
-        assert [keep for _, _, keep in levels_of(code)] == [0.0, 0.0]
+        assert [keep for _, _, keep in levels_of(code)] == [0.0, 0.0, 0.0]
+
+    def test_drawing_has_the_colors_of_the_style(self, model, monkeypatch):
+        # An untrained drawing is nearly flat, which is what it is there for.
+        monkeypatch.setattr(model.levels[2], "epsilon", 1e-8)
+        style = painting(40, 40) / np.float32(255)
+        style[..., 1] = 0.5 * style[..., 0] + 0.2
+        code = model.style_code(style)
+        drawn = array(model.draw(photograph(32, 32, 1), code[None]))[0]
+        drawn, style = drawn.reshape(-1, 3), style.reshape(-1, 3)
+        np.testing.assert_allclose(drawn.mean(0), style.mean(0), atol=1e-3)
+        covariances = np.cov(drawn.T, bias=True), np.cov(style.T, bias=True)
+        np.testing.assert_allclose(*covariances, atol=2e-3)
+        assert np.abs(covariances[1]).max() > 0.05
 
     def test_untrained_kernels_are_near_the_identity(self):
-        for kernel, bias, _ in levels_of(make().style_code(painting())):
+        levels = levels_of(make().style_code(painting()))
+        for kernel, bias, _ in levels[:2]:
             identity = np.zeros((3, 3, 1))
             identity[1, 1] = 1.0
             assert np.abs(kernel - identity).max() < 0.3
@@ -195,7 +221,7 @@ class TestDraw(TestCase):
         style = ops.convert_to_tensor(photograph(32, 32, 1))
         features = model.features(style)
         features = [features["relu4_1"], features["relu3_1"]]
-        drawn = model.network()([content, *features])
+        drawn = model.network()([content, *features, model.color_code(style)])
         self.assert_all_close(drawn, model([content, style]))
         trained = {id(w) for w in model.trainable_weights}
         assert trained == {id(w) for w in model.network().weights}
@@ -206,7 +232,7 @@ class TestStyleCode(TestCase):
     def test_any_size(self, model, size):
         style = painting(*size)
         code = model.style_code(style)
-        assert code.shape == (962,)
+        assert code.shape == (975,)
         assert code.dtype == "float32"
         expected = model.encode_style(style[None].astype("float32") / 255.0)
         self.assert_all_close(code, array(expected)[0])
@@ -215,11 +241,11 @@ class TestStyleCode(TestCase):
     def test_batch(self, model):
         styles = np.stack([painting(), painting()[::-1]])
         codes = model.style_code(styles)
-        assert codes.shape == (2, 962)
+        assert codes.shape == (2, 975)
         for style, code in zip(styles, codes):
             self.assert_all_close(code, model.style_code(style))
         assert np.abs(codes[0] - codes[1]).max() > 1e-3
-        assert model.style_code(styles[:1]).shape == (1, 962)
+        assert model.style_code(styles[:1]).shape == (1, 975)
 
 
 class TestMix(TestCase):
@@ -431,14 +457,14 @@ class TestKinds(TestCase):
     @pytest.mark.parametrize(
         "variant, options, length",
         [
-            ("mobile", {"taps": "grid"}, 962),
-            ("base", {"taps": "global"}, 1282),
-            ("mobile", {"kernel_size": 1}, 2 * 96 + 2),
-            ("mobile", {"kind": "dense"}, 9 * (64**2 + 32**2) + 96 + 2),
+            ("mobile", {"taps": "grid"}, 975),
+            ("base", {"taps": "global"}, 1295),
+            ("mobile", {"kernel_size": 1}, 2 * 96 + 2 + 13),
+            ("mobile", {"kind": "dense"}, 9 * (64**2 + 32**2) + 96 + 15),
             (
                 "base",
                 {"kind": "dense", "kernel_size": 1},
-                2 * (64**2 + 64 + 1),
+                2 * (64**2 + 64 + 1) + 13,
             ),
         ],
     )
@@ -491,7 +517,7 @@ class TestExport(TestCase):
     def test_style_model(self, model):
         style = painting(40, 56)
         part = model.style_model()
-        assert part.output_shape == (None, 962)
+        assert part.output_shape == (None, 975)
         code = part(style[None] / np.float32(255))
         self.assert_all_close(array(code)[0], model.style_code(style))
 
@@ -554,10 +580,10 @@ class TestErrors:
         check_error(style_message, model.stylize, photograph(), content)
 
     @pytest.mark.parametrize(
-        "code", [np.zeros(961), np.zeros((1, 962)), np.full(962, np.nan)]
+        "code", [np.zeros(974), np.zeros((1, 975)), np.full(975, np.nan)]
     )
     def test_codes(self, model, code):
-        message = r"must be 962 finite numbers.*shape \("
+        message = r"must be 975 finite numbers.*shape \("
         check_error(message, model.transfer, photograph(), code)
         check_error(message, model.mix, [random_code(), code])
 

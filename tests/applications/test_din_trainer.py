@@ -15,7 +15,7 @@ from keras_vipa.applications import din_trainer
 from keras_vipa.datasets import StylePairs
 
 NAMES = ["relu1_1", "relu2_1", "relu3_1", "relu4_1"]
-TERMS = ["content", "style", "color", "variation", "photograph"]
+TERMS = ["content", "style", "variation", "photograph"]
 # What is added under the roots.
 EPSILON = 1e-3
 
@@ -80,16 +80,6 @@ def numpy_style_loss(features, targets):
     return total
 
 
-def numpy_colors(pictures):
-    """Means of red, green and blue, and their nine covariances."""
-    rows = []
-    for picture in pictures:
-        pixels = picture.reshape(-1, 3)
-        covariance = np.cov(pixels.T, bias=True)
-        rows.append([*pixels.mean(axis=0), *covariance.ravel()])
-    return np.array(rows)
-
-
 class TestFormulas(TestCase):
     def test_content_loss(self):
         x, target = feature(), 3 * feature(seed=1) + 1
@@ -116,13 +106,6 @@ class TestFormulas(TestCase):
         expected = numpy_style_loss(features, targets)
         self.assert_all_close(array(loss), expected, rtol=1e-4)
 
-    def test_color_statistics(self):
-        pictures = images(3)
-        self.assert_all_close(
-            array(din_trainer.color_statistics(pictures)).astype("float64"),
-            numpy_colors(pictures),
-        )
-
     def test_all_terms(self, model):
         trainer = DINTrainer(model, phase="stylize")
         batch = batch_of(2)
@@ -139,9 +122,6 @@ class TestFormulas(TestCase):
             )
             / 2,
             "style": numpy_style_loss(drawn, style),
-            "color": (
-                (numpy_colors(drawing) - numpy_colors(batch["style"])) ** 2
-            ).mean(axis=1),
             "variation": np.abs(np.diff(drawing, axis=1)).mean(axis=(1, 2, 3))
             + np.abs(np.diff(drawing, axis=2)).mean(axis=(1, 2, 3)),
             "photograph": np.abs(photograph - batch["content"][:1]).mean(
@@ -182,22 +162,6 @@ class TestByHand:
         loss = din_trainer.content_loss(x, -x)
         np.testing.assert_allclose(loss, [4.0 / 1.001], rtol=1e-5)
 
-    def test_color_statistics(self):
-        # Red is 0 or 1, green follows it with a half, blue is 0.25.
-        pixels = [[0.0, 0.0, 0.25], [1.0, 0.5, 0.25]]
-        picture = np.array(pixels, "float32").reshape(1, 1, 2, 3)
-        statistics = din_trainer.color_statistics(picture)
-        np.testing.assert_allclose(
-            array(statistics)[0],
-            [
-                *(0.5, 0.25, 0.25),
-                *(0.25, 0.125, 0.0),
-                *(0.125, 0.0625, 0.0),
-                *(0.0, 0.0, 0.0),
-            ],
-            atol=1e-6,
-        )
-
     def test_variation_and_photograph(self, model):
         trainer = DINTrainer(model, phase="stylize")
         # One edge among the 31 steps of each row.
@@ -209,7 +173,7 @@ class TestByHand:
         )
         np.testing.assert_allclose(terms["variation"], [1 / 31], rtol=1e-5)
         np.testing.assert_allclose(terms["photograph"], [0.25], rtol=1e-5)
-        for name in ("content", "style", "color"):
+        for name in ("content", "style"):
             np.testing.assert_allclose(terms[name], [0.0], atol=1e-6)
 
 
@@ -299,7 +263,7 @@ class TestTraining(TestCase):
         pictures = (255 * images(3)).astype("uint8")
         pairs = StylePairs({"content": pictures}, {"style": pictures}, 2, 1)
         logged = trainer.evaluate(pairs, verbose=0, return_dict=True)
-        weights = {**weights, "color": 10.0, "variation": 0.1}
+        weights = {**weights, "variation": 0.1}
         names = TERMS if phase == "stylize" else ["photograph"]
         total = sum(weights[name] * logged[name] for name in names)
         assert logged["loss"] == pytest.approx(total, rel=1e-4)
@@ -322,7 +286,9 @@ class TestTraining(TestCase):
             assert np.isfinite(weight).all()
 
     def test_saving(self, model, tmp_path):
-        trainer = compiled(model, phase="stylize", loss_weights={"color": 4.0})
+        trainer = compiled(
+            model, phase="stylize", loss_weights={"variation": 4.0}
+        )
         before = trainer.evaluate(batch_of(2), verbose=0, return_dict=True)
         trainer.save(tmp_path / "trainer.keras")
         loaded = keras.saving.load_model(tmp_path / "trainer.keras")
