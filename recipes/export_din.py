@@ -26,7 +26,7 @@ from keras_vipa.utils.images import fit_picture
 # takes apart a code, whose kernels and biases are too unlike for one scale; of
 # the transfer part also the last convolutions, which are light.
 KEEP_FLOAT = {
-    "style": r"Mean|/add|flatten|keep_|/strided_slice_?1?$|StatefulPartitioned",
+    "style": r"Mean|/add|flatten|keep_|color_code|strided_slice_?1?$|Stateful",
     "transfer": r"level_|decoder|transfer_\d*/(strided_slice|Reshape|Mul|Add)",
 }
 

@@ -122,7 +122,7 @@ def read_content(args, source):
     """The content and, if there is one, its mask."""
     content = read(source, args.size)
     mask = args.mask and read(args.mask, args.size).mean(-1) / 255.0
-    din.check_mask(mask, content.shape[:2])
+    din.check_amount(1.0, mask, content.shape[:2])
     return content, mask
 
 
@@ -153,17 +153,28 @@ def check(args, count):
 
 
 def blend(args, model, codes):
-    """Codes to draw with: each in its strength, and mixed without a sheet."""
-    strengths = np.broadcast_to(args.strength, len(codes))
-    codes = [model.weaken(c, s) for c, s in zip(codes, strengths)]
-    return codes if args.sheet else [model.mix(codes, args.mix)]
+    """Codes and strengths to draw with; one of each without a sheet."""
+    strengths = np.broadcast_to(args.strength, len(codes)).tolist()
+    if args.sheet:
+        return list(zip(codes, strengths))
+    # In a mixture a strength is a part of the style's weight.
+    weights = np.ones(len(codes)) if args.mix is None else np.array(args.mix)
+    whole = model.mix(codes, weights)
+    parts = weights * strengths
+    if not parts.any():
+        return [(whole, 0.0)]
+    return [(model.mix(codes, parts), float(parts.sum() / weights.sum()))]
 
 
 def draw(args, model, source, codes, styles):
     """The drawing, or the sheet of all."""
     content, mask = read_content(args, source)
-    options = (args.tile, 1.0, args.preserve_color, mask)
-    drawn = [transfer_in_tiles(model, content, c, *options) for c in codes]
+    drawn = [
+        transfer_in_tiles(
+            model, content, code, args.tile, strength, args.preserve_color, mask
+        )
+        for code, strength in codes
+    ]
     if args.sheet:
         return images.contact_sheet([content, *drawn], [None, *styles])
     return drawn[0]

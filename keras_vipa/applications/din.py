@@ -57,8 +57,9 @@ class DIN(keras.Model):
     ```
 
     `keep` is 0 for a style and 1, with an empty kernel and bias, for the code
-    that gives back the photograph (`photograph_code`). Codes are linear in the
-    kernels: strength and mixtures are weighted means of codes.
+    that gives back the photograph (`photograph_code`), with which encoder and
+    decoder are trained first. Codes are linear in the kernels: mixtures of
+    styles are weighted means of codes.
 
     | variant | parameters of the content path | GMAC at 384 x 384 |
     | --- | --- | --- |
@@ -111,7 +112,8 @@ class DIN(keras.Model):
     3. "mobile" has separable residual blocks and no 9x9 convolutions, its
        second level at half the picture's size, and kernels from the mean over
        the style picture (`taps="global"`).
-    4. `keep` and with it strength 0 = photograph are ours.
+    4. `keep` is ours. Strength mixes photograph and drawing, not the features:
+       those of trained networks differ too much in size.
     5. The third level is ours: with few styles to train on, colours that are
        only learnt came out as a mixture of those of all styles.
 
@@ -247,7 +249,7 @@ class DIN(keras.Model):
         return self.draw(content, self.encode_style(style))
 
     def photograph_code(self):
-        """The code that gives back the photograph: strength 0.
+        """The code that gives back the photograph, as far as it was trained.
 
         Returns:
             An array `(length,)`.
@@ -309,27 +311,6 @@ class DIN(keras.Model):
             )
         return np.average(codes, 0, weights).astype("float32")
 
-    def weaken(self, code, strength):
-        """Mix a code with that of the photograph.
-
-        Args:
-            code: array `(length,)`.
-            strength: float. 0 for the photograph, 1 for the code itself.
-
-        Returns:
-            A float32 array `(length,)`.
-
-        Raises:
-            ValueError: If the code is none, or `strength` is not in [0, 1].
-        """
-        if not 0 <= strength <= 1:
-            raise ValueError(
-                "`strength` must be between 0 and 1. "
-                f"Received: strength={strength}"
-            )
-        parts = [self.photograph_code(), code]
-        return self.mix(parts, [1 - strength, strength])
-
     def transfer(
         self, content, code, strength=1.0, preserve_color=False, mask=None
     ):
@@ -339,9 +320,9 @@ class DIN(keras.Model):
             content: array `(height, width, 3)` or `(n, height, width, 3)`,
                 uint8 in [0, 255] or float in [0, 1]; any size from 16 x 16
                 on.
-            code: array `(length,)`, of `style_code`, `mix` or
-                `photograph_code`.
-            strength: float. 0 for the photograph, 1 for the style.
+            code: array `(length,)`, of `style_code` or `mix`.
+            strength: float. 0 for the photograph, 1 for the drawing, between
+                them for both over one another.
             preserve_color: boolean. Whether only the luminance is drawn anew.
             mask: array `(height, width)` in [0, 1]. 1 where the style is
                 wanted. Defaults to everywhere.
@@ -353,11 +334,11 @@ class DIN(keras.Model):
             ValueError: If an argument is not as above.
         """
         images, single = as_images(content, "content")
-        mask = check_mask(mask, images.shape[1:3])
-        code = self.weaken(code, strength)
+        amount = check_amount(strength, mask, images.shape[1:3])
+        code = self._check_code(code)
         drawn = [self._draw_one(image, code) for image in images]
         drawn = [
-            finish(image, picture, preserve_color, mask)
+            finish(image, picture, preserve_color, amount)
             for image, picture in zip(images, drawn)
         ]
         drawn = drawn[0] if single else np.stack(drawn)
@@ -484,20 +465,32 @@ def as_images(pictures, name):
     return images, array.ndim == 3
 
 
-def check_mask(mask, size):
-    """A mask as `(height, width, 1)`; a `ValueError` if it is none."""
+def check_amount(strength, mask, size):
+    """How much of the drawing is wanted: strength times mask.
+
+    Returns:
+        A float, or an array `(height, width, 1)` if there is a mask.
+
+    Raises:
+        ValueError: If one of them is not in [0, 1], or the mask is not of
+            this size.
+    """
+    if not 0 <= strength <= 1:
+        raise ValueError(
+            f"`strength` must be between 0 and 1. Received: strength={strength}"
+        )
     if mask is None:
-        return None
+        return strength
     array = np.asarray(mask, "float32")
     if array.shape != tuple(size) or not (np.abs(array - 0.5) <= 0.5).all():
         raise ValueError(
             f"`mask` must be an array {tuple(size)} with values in [0, 1]. "
             f"Received: shape={array.shape}"
         )
-    return array[..., None]
+    return strength * array[..., None]
 
 
-def finish(photograph, drawn, preserve_color=False, mask=None):
+def finish(photograph, drawn, preserve_color=False, amount=1.0):
     """What is done to a drawing afterwards, pixel by pixel.
 
     Args:
@@ -505,7 +498,7 @@ def finish(photograph, drawn, preserve_color=False, mask=None):
         drawn: float array of the same shape.
         preserve_color: boolean. Whether the photograph's colours (its Cb and
             Cr) are kept.
-        mask: `None` or array `(height, width, 1)`, 0 for the photograph.
+        amount: float or array `(height, width, 1)`, 0 for the photograph.
 
     Returns:
         A float array of the same shape, within [0, 1].
@@ -514,4 +507,4 @@ def finish(photograph, drawn, preserve_color=False, mask=None):
         # Equal changes of red, green and blue leave Cb and Cr as they are.
         drawn = photograph + ((drawn - photograph) @ LUMINANCE)[..., None]
     drawn = np.clip(drawn, 0.0, 1.0)
-    return drawn if mask is None else mask * drawn + (1 - mask) * photograph
+    return amount * drawn + (1 - amount) * photograph

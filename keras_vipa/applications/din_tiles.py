@@ -8,7 +8,7 @@ import numpy as np
 from keras_vipa.applications.din import SMALLEST
 from keras_vipa.applications.din import STRIDE
 from keras_vipa.applications.din import as_images
-from keras_vipa.applications.din import check_mask
+from keras_vipa.applications.din import check_amount
 from keras_vipa.applications.din import finish
 from keras_vipa.layers import DoubleSize2D
 from keras_vipa.layers import DynamicInstanceNorm
@@ -44,7 +44,7 @@ def transfer_in_tiles(
         tile: integer. Height and width of a tile in pixels, without what is
             around it, at least 16; rounded up to a multiple of 4. A picture
             that is not larger is drawn by `DIN.transfer`.
-        strength: float. 0 for the photograph, 1 for the style.
+        strength: float. 0 for the photograph, 1 for the drawing.
         preserve_color: boolean. Whether only the luminance is drawn anew.
         mask: array `(height, width)` in [0, 1]. 1 where the style is wanted.
             Defaults to everywhere.
@@ -67,8 +67,8 @@ def transfer_in_tiles(
     if max(np.shape(content)[:2]) <= tile:
         return model.transfer(content, code, strength, preserve_color, mask)
     image = as_images(content, "content")[0][0]
-    mask = check_mask(mask, image.shape[:2])
-    code = model.weaken(code, strength)
+    amount = check_amount(strength, mask, image.shape[:2])
+    code = model.mix([code])
     *halos, halo = _halos(model)
     moments = []
     for level, level_halo in zip(model.levels, halos):
@@ -81,8 +81,8 @@ def transfer_in_tiles(
     for place, drawn in _draw_tiles(model, image, code, moments, tile, halo):
         part = image[place]
         drawn = drawn[: part.shape[0], : part.shape[1]]
-        part_mask = None if mask is None else mask[place]
-        drawn = finish(part, drawn, preserve_color, part_mask)
+        part_amount = amount if mask is None else amount[place]
+        drawn = finish(part, drawn, preserve_color, part_amount)
         if dtype == "uint8":
             drawn = np.floor(drawn * 255.0 + 0.5)
         result[place] = drawn

@@ -12,9 +12,9 @@ from keras_vipa.utils.images import fit_picture
 
 FILES = sorted((ROOT / "saved_models").glob("din_*.tflite"))
 # Largest differences.
-LIMITS = {"float32": 1e-4, "float16": 1e-2}
+LIMITS = {"float32": 5e-4, "float16": 1e-2}
 # Mean ones of int8: a style's relative to the size of codes, and a drawing's.
-INT8_LIMITS = {"style": 0.4, "transfer": 0.1}
+INT8_LIMITS = {"style": 0.2, "transfer": 0.05}
 
 pytestmark = pytest.mark.tensorflow
 
@@ -75,5 +75,5 @@ def test_styles_differ_and_photograph_comes_back(model, samples):
         others = [d for n, d in enumerate(drawings) if n != number]
         changes = [np.abs(drawing - other.astype("float")) for other in others]
         assert np.mean(changes) > 5.0
-    back = model.transfer(photograph, codes[0], strength=0.0)
+    back = model.transfer(photograph, model.photograph_code())
     assert np.abs(back - photograph.astype("float")).mean() < 20.0

@@ -112,17 +112,16 @@ def test_style_size(recipe, module, model):
 
 def test_mixture_and_strengths(recipe, model, codes):
     photo = read_picture("photo.png")
-    nothing = model.photograph_code()
-    half = model.mix([nothing, codes[0]])
-    for options, code in (
-        (["--strength", 0], nothing),
-        (["--strength", 0.5, "--mix", 1, 0, 0], half),
-        (["--mix", 1, 3, 0], model.mix(codes, [1, 3, 0])),
-        ([], model.mix(codes)),
-        (["--strength", 0.5, 1, 0], model.mix([half, codes[1], nothing])),
+    for options, code, strength in (
+        (["--strength", 0], codes[0], 0.0),
+        (["--strength", 0.5, "--mix", 1, 0, 0], codes[0], 0.5),
+        (["--mix", 1, 3, 0], model.mix(codes, [1, 3, 0]), 1.0),
+        ([], model.mix(codes), 1.0),
+        (["--strength", 0.5, 1, 0], model.mix(codes, [0.5, 1, 0]), 0.5),
     ):
         recipe("photo.png", *STYLES, "-o", "out.png", *options)
-        drawn, expected = read_picture("out.png"), model.transfer(photo, code)
+        drawn = read_picture("out.png")
+        expected = model.transfer(photo, code, strength)
         assert np.abs(drawn.astype(int) - expected).max() <= 1
         assert (drawn == expected).mean() > 0.99
 
