@@ -3,8 +3,8 @@
     python recipes/stylize.py photo.jpg painting.jpg -o out.png
 
 Without any pictures, a photograph and a painting of the package are taken.
-Several paintings are mixed, in equal parts or as `--mix` says, each with the
-`--strength` given:
+Several paintings are mixed, in equal parts or as `--mix` says. `--strength`
+lays the drawing over the photograph:
 
     python recipes/stylize.py photo.jpg a.jpg b.jpg --mix 2 1 --strength 0.7
 
@@ -145,36 +145,27 @@ def check(args, count):
     if args.sheet and args.mix:
         raise ValueError("--sheet does not mix styles: leave --mix out.")
     in_range = all(0 <= strength <= 1 for strength in args.strength)
-    if len(args.strength) not in (1, count) or not in_range:
+    allowed = (1, count) if args.sheet else (1,)
+    if len(args.strength) not in allowed or not in_range:
         raise ValueError(
-            "--strength is one number from 0 to 1, or one for each of "
-            f"{count} style(s). Received: {args.strength}"
+            "--strength is one number from 0 to 1, or with --sheet one for "
+            f"each of {count} style(s). Received: {args.strength}"
         )
 
 
 def blend(args, model, codes):
-    """Codes and strengths to draw with; one of each without a sheet."""
-    strengths = np.broadcast_to(args.strength, len(codes)).tolist()
+    """Code, tile and strength of each drawing; a single one without a sheet."""
     if args.sheet:
-        return list(zip(codes, strengths))
-    # In a mixture a strength is a part of the style's weight.
-    weights = np.ones(len(codes)) if args.mix is None else np.array(args.mix)
-    whole = model.mix(codes, weights)
-    parts = weights * strengths
-    if not parts.any():
-        return [(whole, 0.0)]
-    return [(model.mix(codes, parts), float(parts.sum() / weights.sum()))]
+        strengths = np.broadcast_to(args.strength, len(codes))
+        return [(code, args.tile, s) for code, s in zip(codes, strengths)]
+    return [(model.mix(codes, args.mix), args.tile, args.strength[0])]
 
 
 def draw(args, model, source, codes, styles):
     """The drawing, or the sheet of all."""
     content, mask = read_content(args, source)
-    drawn = [
-        transfer_in_tiles(
-            model, content, code, args.tile, strength, args.preserve_color, mask
-        )
-        for code, strength in codes
-    ]
+    more = args.preserve_color, mask
+    drawn = [transfer_in_tiles(model, content, *c, *more) for c in codes]
     if args.sheet:
         return images.contact_sheet([content, *drawn], [None, *styles])
     return drawn[0]

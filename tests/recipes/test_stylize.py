@@ -117,7 +117,7 @@ def test_mixture_and_strengths(recipe, model, codes):
         (["--strength", 0.5, "--mix", 1, 0, 0], codes[0], 0.5),
         (["--mix", 1, 3, 0], model.mix(codes, [1, 3, 0]), 1.0),
         ([], model.mix(codes), 1.0),
-        (["--strength", 0.5, 1, 0], model.mix(codes, [0.5, 1, 0]), 0.5),
+        (["--strength", 0.25], model.mix(codes), 0.25),
     ):
         recipe("photo.png", *STYLES, "-o", "out.png", *options)
         drawn = read_picture("out.png")
@@ -140,7 +140,7 @@ def test_mask_and_colour(recipe, model, codes):
 
 def test_size_and_json(recipe, weights, capsys):
     save_picture("mask.png", np.ones((66, 92, 3)))
-    options = ["--size", 92, "--mask", "mask.png", "--strength", 0.5, 1]
+    options = ["--size", 92, "--mask", "mask.png", "--strength", 0.5]
     recipe("photo.png", *STYLES[:2], "-o", "a/b.png", "--json", *options)
     report = json.loads(capsys.readouterr().out)
     assert set(report.pop("seconds")) == {"style", "transfer"}
@@ -149,7 +149,7 @@ def test_size_and_json(recipe, weights, capsys):
         "size": [66, 92],
         "weights": str(weights),
         "styles": ["0.png", "1.png"],
-        "strengths": [0.5, 1.0],
+        "strengths": [0.5],
     }
     assert read_picture("a/b.png").shape == (66, 92, 3)
 
@@ -207,6 +207,16 @@ def test_sheet(recipe, model, codes, kept):
     np.testing.assert_array_equal(sheet[75:108, 62:108], third)
     assert (sheet[8:17, 8:54] == 255).all()
     assert (sheet[8:9, 62:63] == 255).all() == kept
+
+
+def test_sheet_with_strengths(recipe, model, codes):
+    options = ["--sheet", "--strength", 0, 0.5, 1, "-o", "sheet.png"]
+    recipe("photo.png", *STYLES, *options)
+    photo, sheet = read_picture("photo.png"), read_picture("sheet.png")
+    drawn = [model.transfer(photo, c, s) for c, s in zip(codes, (0, 0.5, 1))]
+    for picture in (photo, *drawn):
+        parts = np.lib.stride_tricks.sliding_window_view(sheet, picture.shape)
+        assert (parts == picture).all(axis=(-3, -2, -1)).any()
 
 
 def test_pictures_of_the_package(recipe, module, monkeypatch, tmp_path):
