@@ -296,7 +296,7 @@ class DIN(keras.Model):
         Raises:
             ValueError: If codes and weights are not as above.
         """
-        codes = np.stack([self._check_code(code) for code in codes])
+        codes = np.stack([self.check_code(code) for code in codes])
         weights = np.ones(len(codes)) if weights is None else weights
         weights = np.asarray(weights, "float64")
         if weights.shape != (len(codes),) or not (weights >= 0).all():
@@ -335,7 +335,7 @@ class DIN(keras.Model):
         """
         images, single = as_images(content, "content")
         amount = check_amount(strength, mask, images.shape[1:3])
-        code = self._check_code(code)
+        code = self.check_code(code)
         drawn = [self._draw_one(image, code) for image in images]
         drawn = [
             finish(image, picture, preserve_color, amount)
@@ -374,7 +374,8 @@ class DIN(keras.Model):
         drawn = ops.convert_to_numpy(self.draw(padded, code[None]))[0]
         return drawn[:height, :width]
 
-    def _check_code(self, code):
+    def check_code(self, code):
+        """A code as a float32 array; a `ValueError` if it is none."""
         code = np.asarray(code, "float32")
         length = self.style_net.output.shape[-1]
         if code.shape != (length,) or not np.isfinite(code).all():

@@ -68,7 +68,7 @@ def transfer_in_tiles(
         return model.transfer(content, code, strength, preserve_color, mask)
     image = as_images(content, "content")[0][0]
     amount = check_amount(strength, mask, image.shape[:2])
-    code = model.mix([code])
+    code = model.check_code(code)
     *halos, halo = _halos(model)
     moments = []
     for level, level_halo in zip(model.levels, halos):

@@ -45,7 +45,8 @@ def test_tiles_are_the_whole(model):
 
 
 def test_moments_are_those_of_the_whole(model):
-    content, code = photograph(64, 96), random_code(model)
+    # Bright, so that the tiles' moments are far apart in any random network.
+    content, code = 20 * photograph(64, 96), random_code(model)
     maps = din_tiles._draw_tiles(model, content, code, [], 32, 24)
     mean, variance = din_tiles._moments(features for _, features in maps)
     features = np.asarray(model.encoder(content[None]))
@@ -54,7 +55,7 @@ def test_moments_are_those_of_the_whole(model):
     np.testing.assert_allclose(variance, features.var(**axes), atol=1e-5)
     # The tiles' own are others.
     tile = features[:, :8, :8]
-    assert np.abs(tile.mean(**axes) - mean).max() > 2e-4
+    assert np.abs(tile.mean(**axes) - mean).max() > 0.01
 
 
 def test_halos_reach_as_far_as_a_pixel_does(model):
