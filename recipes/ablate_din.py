@@ -108,6 +108,8 @@ def train(trainer, phase, steps, batches, rate):
     """Adam whose rate falls to 0."""
     rate = keras.optimizers.schedules.CosineDecay(rate, steps)
     trainer.set_phase(phase)
+    if isinstance(trainer.model, SharedEncoderAdaIN):
+        trainer.model.style_net.trainable = False
     trainer.compile(keras.optimizers.Adam(rate, clipnorm=1.0))
     trainer.fit(batches, verbose=0, shuffle=False)
 

@@ -68,6 +68,17 @@ def plain_vgg(kernels, images):
 
 
 class TestNetwork:
+    def test_bfloat16(self):
+        """Convolutions in bfloat16 are off by their 8 bits, and no more."""
+        images, low = photographs(), VGGFeatures(dtype="mixed_bfloat16")
+        expected = VGGFeatures()(images)
+        assert low.get_layer("conv4_1").compute_dtype == "bfloat16"
+        for name, value in low(images).items():
+            value, exact = map(ops.convert_to_numpy, (value, expected[name]))
+            assert value.dtype == "float32"
+            off = np.abs(value - exact).mean() / np.abs(exact).mean()
+            assert 1e-4 < off < 2e-2
+
     def test_shapes(self):
         model = VGGFeatures(weights=None)
         features = model(np.zeros((2, 32, 48, 3), "float32"))
