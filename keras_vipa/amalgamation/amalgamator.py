@@ -178,16 +178,17 @@ class Amalgamator(keras.Model):
             if optimizer is None:
                 optimizer = self._default_optimizer(batches, epochs[phase])
             self.compile(optimizer, jit_compile=jit_compile)
-            own = [_EpochSeed(self.seed, batches), FiniteGuard(phase)]
+            own = [_EpochSeed(self.seed, batches)]
             if backup:
                 own.append(backup.callback())
-            history = self.fit(
-                batches,
-                epochs=epochs[phase],
-                shuffle=False,
-                callbacks=[*own, *callbacks],
-                verbose=verbose,
-            )
+            with FiniteGuard(phase) as guard:
+                history = self.fit(
+                    batches,
+                    epochs=epochs[phase],
+                    shuffle=False,
+                    callbacks=[guard, *own, *callbacks],
+                    verbose=verbose,
+                )
             self.finish_phase()
             histories[phase] = history.history
             if backup:

@@ -271,7 +271,7 @@ class DINTrainer(keras.Model):
                 del parts[1]["style"]
             pairs = StylePairs(*parts, batch_size, STEPS_PER_EPOCH, seed)
             self.set_phase(phase)
-            own = [_Epoch(pairs), FiniteGuard(phase)]
+            own = [_Epoch(pairs)]
             if backup_dir is not None:
                 # Before the averages are put in the place of the weights.
                 own.append(_backup(backup_dir, phase))
@@ -280,13 +280,14 @@ class DINTrainer(keras.Model):
             self.compile(optimizer, jit_compile=jit_compile)
             # A phase that was complete in the backup builds it nowhere else.
             optimizer.build(self.trainable_variables)
-            history = self.fit(
-                pairs,
-                epochs=steps[phase] // STEPS_PER_EPOCH,
-                shuffle=False,
-                callbacks=[*own, *callbacks],
-                verbose=verbose,
-            )
+            with FiniteGuard(phase) as guard:
+                history = self.fit(
+                    pairs,
+                    epochs=steps[phase] // STEPS_PER_EPOCH,
+                    shuffle=False,
+                    callbacks=[guard, *own, *callbacks],
+                    verbose=verbose,
+                )
             histories[phase] = history.history
         return histories
 

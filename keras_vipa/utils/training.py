@@ -42,17 +42,33 @@ class Progress(keras.callbacks.Callback):
 class FiniteGuard(keras.callbacks.Callback):
     """Stops training with an error as soon as a loss is not finite.
 
-    The weights at the end of the last epoch in which all losses, which are
-    computed before each update, were finite are put back first, and the error
-    has the model as its attribute `model`.
+    A context of `fit`: at its end, after an error of this callback, the weights
+    are those of the last epoch in which all losses, which are computed before
+    each update, were finite. The error has the model as its attribute `model`.
 
     Args:
         phase: string. Name of the phase, for the message.
+
+    Example:
+
+    ```python
+    with FiniteGuard("both") as guard:
+        model.fit(images, callbacks=[guard])
+    ```
     """
 
     def __init__(self, phase):
         super().__init__()
         self.phase = phase
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        # On JAX, `fit` itself writes to the weights as it is left.
+        if getattr(error, "model", None) is self.model:
+            for variable, value in zip(self.variables, self.good):
+                variable.assign(value)
 
     def on_train_begin(self, logs=None):
         self._keep()
@@ -62,8 +78,6 @@ class FiniteGuard(keras.callbacks.Callback):
         if not bad:
             self._keep()
             return
-        for variable, value in zip(self.variables, self.good):
-            variable.assign(value)
         error = FloatingPointError(
             f"Training stopped in phase '{self.phase}', epoch {epoch + 1}, "
             f"because {', '.join(bad)} is not finite; the weights are those "

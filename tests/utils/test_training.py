@@ -27,13 +27,20 @@ def test_puts_back_the_last_finite_weights(model, guard):
     good = keras.ops.convert_to_numpy(kernel).copy()
     bias.assign([5.0, 6.0])
     kernel.assign(np.full((4, 2), np.nan))
-    with pytest.raises(FloatingPointError) as error:
+    with pytest.raises(FloatingPointError) as error, guard:
         guard.on_epoch_end(1, {"loss": np.nan, "first": 0.5, "second": np.inf})
     message = str(error.value)
     assert "phase 'both', epoch 2, because loss, second is not" in message
     assert error.value.model is model
     np.testing.assert_array_equal(bias, [3.0, 4.0])
     np.testing.assert_array_equal(kernel, good)
+
+
+def test_other_errors_change_nothing(model, guard):
+    model.weights[1].assign([3.0, 4.0])
+    with pytest.raises(FloatingPointError, match="of something else"), guard:
+        raise FloatingPointError("of something else")
+    np.testing.assert_array_equal(model.weights[1], [3.0, 4.0])
 
 
 def test_finite_losses_pass(guard):
