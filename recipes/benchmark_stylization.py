@@ -111,8 +111,9 @@ def export_files(args, model, folder):
         for precision in args.precisions if is_whole else ("float32",):
             path = folder / f"{part.replace(' ', '_')}_{precision}.tflite"
             print(f"Exporting {path.name}", flush=True)
+            keep = DIN.KEEP_FLOAT[part.split()[0]]
             files[f"litert {precision}", part] = export.to_litert(
-                network, path, precision, samples, keep_float="level_"
+                network, path, precision, samples, keep_float=keep
             )
     return files
 

@@ -22,14 +22,6 @@ from keras_vipa.datasets.style_samples import pictures_of
 from keras_vipa.utils import reports
 from keras_vipa.utils.images import fit_picture
 
-# What int8 files compute in float32: instance normalization, and what makes or
-# takes apart a code, whose kernels and biases are too unlike for one scale; of
-# the transfer part also the last convolutions, which are light.
-KEEP_FLOAT = {
-    "style": r"Mean|/add|flatten|keep_|color_code|strided_slice_?1?$|Stateful",
-    "transfer": r"level_|decoder|transfer_\d*/(strided_slice|Reshape|Mul|Add)",
-}
-
 
 def parse():
     """The options."""
@@ -84,7 +76,7 @@ def main(args):
             output / name,
             precision,
             samples,
-            keep_float=KEEP_FLOAT[part],
+            keep_float=DIN.KEEP_FLOAT[part],
         )
         few = {key: value[:4] for key, value in samples.items()}
         given = list(few.values())

@@ -83,6 +83,13 @@ class DIN(keras.Model):
             `None`. See `convert_vgg` for VGG19.
         **kwargs: arguments of `keras.Model`.
 
+    Attributes:
+        KEEP_FLOAT: dict, `"style"` and `"transfer"` -> what int8 files of that
+            part should compute in float32, as `to_litert(keep_float=...)`
+            takes it: instance normalization; all that makes a code or takes
+            it apart, whose kernels and biases are too unlike for one scale; and
+            the last convolutions, which are light.
+
     Call arguments:
         inputs: list of two tensors, content `(batch, height, width, 3)` and
             style `(batch, style_height, style_width, 3)`, RGB in [0, 1].
@@ -122,6 +129,13 @@ class DIN(keras.Model):
     - Jing et al., "Dynamic Instance Normalization for Arbitrary Style
       Transfer", AAAI 2020, https://arxiv.org/abs/1911.06953
     """
+
+    KEEP_FLOAT = {
+        "style": r"Mean|/add|flatten|keep_|color_code|strided_slice_?1?$|"
+        r"Stateful",
+        "transfer": r"level_|decoder|"
+        r"transfer_\d*/(strided_slice|Reshape|Mul|Add)",
+    }
 
     def __init__(
         self,
