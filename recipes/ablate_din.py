@@ -51,6 +51,8 @@ def parse():
     add("--crops", type=int, default=300)
     add("--batch", type=int, default=4)
     add("--seeds", type=int, nargs="+", default=[0])
+    add("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    add("--bfloat16", action="store_true", help="VGG in it: fast on some CPUs")
     add("--output", default="results/ablate_din", metavar="FOLDER")
     add("--smoke", action="store_true", help="a few steps on small pictures")
     return parser
@@ -117,7 +119,8 @@ def train(trainer, phase, steps, batches, rate):
 def compare_variants(args, seed, features, contents, styles):
     """Rows of losses on held-back pictures, one a variant."""
     rows = []
-    for name, (cls, options) in VARIANTS.items():
+    for name in args.variants:
+        cls, options = VARIANTS[name]
         keras.utils.set_random_seed(seed)
         trainer = DINTrainer(cls("mobile", features=features, **options))
         # What is left out is computed in the step: AdaIN reads the picture.
@@ -175,7 +178,7 @@ def main(args):
         vars(args).update(SMOKE)
     output = pathlib.Path(args.output)
     output.mkdir(parents=True, exist_ok=True)
-    features = VGGFeatures()
+    features = VGGFeatures(dtype="mixed_bfloat16" if args.bfloat16 else None)
     targets = DINTrainer(DIN("mobile", features=features))
     rows = []
     for seed in args.seeds:
@@ -189,7 +192,7 @@ def main(args):
         ]
         rows += compare_variants(args, seed, features, contents, styles)
     table = []
-    for name in VARIANTS:
+    for name in args.variants:
         own = [row for row in rows if row["variant"] == name]
         cells = {
             key: f"{np.mean([row[key] for row in own]):.3f} ± "
