@@ -63,7 +63,9 @@ class WhiteningColoring(keras.layers.Layer):
         pixels = ops.reshape(inputs, (-1, height * width, 3))
         mean, covariance = moments or color_moments(inputs)
         inverse = _inverse(_cholesky(covariance, self.epsilon))
-        matrix = ops.matmul(ops.transpose(inverse, (0, 2, 1)), kernel[:, 0, 0])
+        kernel = ops.cast(kernel[:, 0, 0], inverse.dtype)
+        matrix = ops.matmul(ops.transpose(inverse, (0, 2, 1)), kernel)
+        matrix, mean = (ops.cast(t, inputs.dtype) for t in (matrix, mean))
         y = ops.matmul(pixels - mean[:, None], matrix) + bias[:, None]
         return ops.reshape(y, (-1, height, width, 3))
 
@@ -108,7 +110,8 @@ class ColorCode(keras.layers.Layer):
         mean, covariance = color_moments(inputs)
         factor = _cholesky(covariance, self.epsilon)
         kernel = ops.reshape(ops.transpose(factor, (0, 2, 1)), (-1, 9))
-        return ops.concatenate([kernel, mean], axis=-1)
+        code = ops.concatenate([kernel, mean], axis=-1)
+        return ops.cast(code, inputs.dtype)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], 12)
@@ -124,10 +127,12 @@ def color_moments(images):
         images: tensor `(batch, height, width, 3)`.
 
     Returns:
-        Two tensors, `(batch, 3)` and `(batch, 3, 3)`.
+        Two float32 tensors, `(batch, 3)` and `(batch, 3, 3)`: in float16 the
+        number of pixels of a picture would be infinite.
     """
     height, width = ops.shape(images)[1:3]
     pixels = ops.reshape(images, (-1, height * width, 3))
+    pixels = ops.cast(pixels, "float32")
     mean = ops.mean(pixels, axis=1)
     centred = pixels - mean[:, None]
     covariance = ops.matmul(ops.transpose(centred, (0, 2, 1)), centred)

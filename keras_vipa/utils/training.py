@@ -60,18 +60,21 @@ class FiniteGuard(keras.callbacks.Callback):
     def __init__(self, phase):
         super().__init__()
         self.phase = phase
+        self.good = None
 
     def __enter__(self):
         return self
 
     def __exit__(self, kind, error, traceback):
         # On JAX, `fit` itself writes to the weights as it is left.
-        if getattr(error, "model", None) is self.model:
+        if hasattr(error, "model") and error.model is self.model:
             for variable, value in zip(self.variables, self.good):
                 variable.assign(value)
 
-    def on_train_begin(self, logs=None):
-        self._keep()
+    def on_epoch_begin(self, epoch, logs=None):
+        # Not before: a backup is restored when training begins.
+        if self.good is None:
+            self._keep()
 
     def on_epoch_end(self, epoch, logs=None):
         bad = [name for name, value in logs.items() if not math.isfinite(value)]

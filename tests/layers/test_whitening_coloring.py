@@ -43,7 +43,22 @@ class TestWhiteningColoring(TestCase):
             (2, 6, 7, 3),
             expected_num_trainable_weights=0,
             run_training=False,
-            run_mixed_precision=False,
+        )
+
+    def test_float16_of_a_large_picture(self):
+        """More pixels than float16 can count."""
+        x = np.random.default_rng(0).random((1, 256, 260, 3))
+        x = x.astype("float32")
+        code = ColorCode()(x)
+        low = ColorCode(dtype="mixed_float16")(x)
+        self.assert_all_close(
+            keras.ops.cast(low, "float32"), code, atol=2e-3, rtol=2e-3
+        )
+        kernel, bias = np.eye(3)[None, None, None], np.full((1, 3), 0.5)
+        exact = WhiteningColoring()(x, kernel, bias)
+        low = WhiteningColoring(dtype="mixed_float16")(x, kernel, bias)
+        self.assert_all_close(
+            keras.ops.cast(low, "float32"), exact, atol=1e-2, rtol=1e-2
         )
 
     def test_life_cycle_of_code(self):

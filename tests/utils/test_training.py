@@ -16,7 +16,7 @@ def model():
 def guard(model):
     guard = FiniteGuard("both")
     guard.set_model(model)
-    guard.on_train_begin()
+    guard.on_epoch_begin(0)
     return guard
 
 
@@ -41,6 +41,11 @@ def test_other_errors_change_nothing(model, guard):
     with pytest.raises(FloatingPointError, match="of something else"), guard:
         raise FloatingPointError("of something else")
     np.testing.assert_array_equal(model.weights[1], [3.0, 4.0])
+
+
+def test_errors_before_training_pass():
+    with pytest.raises(ValueError, match="no data"), FiniteGuard("both"):
+        raise ValueError("no data")
 
 
 def test_finite_losses_pass(guard):
