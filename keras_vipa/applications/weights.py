@@ -48,8 +48,8 @@ WEIGHTS = {
     },
     "din_mobile": {
         "file": "din_mobile.weights.h5",
-        "sha256": "ba06bc36139cd4bbcdf5306ecafb88f2"
-        "4073f0d07ad5e3ea68d0f69d19dc0fc2",
+        "sha256": "af992a58668e26adeac12ec8e81b186d"
+        "d00d2e3635e3d05f13dee4a9f559ada2",
         "variant": "mobile",
         "parameters": 279587,
         "command": "python recipes/train_din.py, see saved_models/README.md",
