@@ -77,7 +77,9 @@ class DIN(keras.Model):
         taps: string. `"grid"` or `"global"`, see `WeightNet`. Defaults to
             the variant's.
         sampling: string. `"regular"`, `"deformable"` or `"spherical"`, see
-            `DynamicInstanceNorm`. All presets run with `"spherical"` too.
+            `DynamicInstanceNorm`. All presets run with `"spherical"` too; only
+            the two levels follow the sphere then, so that a seam stays at 180
+            degrees.
         features: `keras.Model` as `VGGFeatures`, the style encoder. Defaults
             to VGG16, which comes with the package; random if `weights` is
             `None`. See `convert_vgg` for VGG19.
