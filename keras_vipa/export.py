@@ -340,7 +340,7 @@ def _input_signature(model, batch_size):
 
 def _float32(model):
     """Return the model, or its copy where it computes in another type."""
-    layers = [model, *model._flatten_layers()]
+    layers = model._flatten_layers()
     if all(layer.compute_dtype == layer.variable_dtype for layer in layers):
         return model
     config = re.sub(r'"(mixed_)?b?float16"', '"float32"', model.to_json())

@@ -73,9 +73,9 @@ def VGGFeatures(  # noqa: N802
             options = {"activation": "relu", "name": name, "dtype": dtype}
             x = layers.Conv2D(FILTERS[block - 1], 3, **options)(x)
             features[f"relu{block}_{number}"] = x
-    cast = {"dtype": keras.config.floatx()}
+    floatx = keras.config.floatx()
     outputs = {
-        name: layers.Identity(name=name, **cast)(features[name])
+        name: layers.Identity(dtype=floatx, name=name)(features[name])
         for name in FEATURES
     }
     model = keras.Model(images, outputs, name=f"{depth}_features")
