@@ -110,8 +110,14 @@ def check_deformable(args, regular, photographs, paintings):
 
 
 def rank_correlation(one, other):
-    """Spearman's correlation; equal values are ranked in their order."""
-    ranks = [np.argsort(np.argsort(values)) for values in (one, other)]
+    """Spearman's correlation; equal values share the mean of their ranks."""
+    ranks = []
+    for values in (one, other):
+        _, places, counts = np.unique(
+            values, return_inverse=True, return_counts=True
+        )
+        last = np.cumsum(counts)
+        ranks.append((last - (counts - 1) / 2)[places])
     return float(np.corrcoef(*ranks)[0, 1])
 
 

@@ -31,6 +31,7 @@ import numpy as np
 from keras import ops
 
 from keras_vipa.applications import DIN
+from keras_vipa.applications.din import LUMINANCE
 from keras_vipa.applications.din_trainer import content_loss
 from keras_vipa.applications.din_trainer import style_loss
 from keras_vipa.applications.din_trainer import style_statistics
@@ -42,7 +43,6 @@ from keras_vipa.utils.images import save_picture
 from keras_vipa.utils.magenta import Magenta
 
 CONTENT_SIZE, STYLE_SIZE = 384, 256
-LUMINANCE = np.array([0.299, 0.587, 0.114], "float32")
 
 
 def parse():

@@ -33,6 +33,7 @@ and the first frame of GIF are read, and what `--output` says is written.
 
 import argparse
 import json
+import os
 import pathlib
 import sys
 import time
@@ -46,7 +47,7 @@ from keras_vipa.applications import transfer_in_tiles
 from keras_vipa.datasets import style_samples
 from keras_vipa.utils import images
 from keras_vipa.utils import reports
-from keras_vipa.utils.files import written_beside
+from keras_vipa.utils import style_codes
 
 
 def parse():
@@ -65,7 +66,7 @@ def parse():
     add("--size", type=int, help="longest side of the result, pixels")
     add("--style-size", type=int, default=256, help="short side, 0: as it is")
     add("--codes", metavar="NPZ_FILE", help="keep codes, or take them")
-    add("--tile", type=int, default=2048, help="larger ones: in such pieces")
+    add("--tile", type=int, default=1024, help="larger ones: in such pieces")
     add("--sheet", action="store_true", help="each style, on one picture")
     add("--json", action="store_true", help="print a JSON object")
     return parser
@@ -89,20 +90,27 @@ def find_all(args):
     return contents, [] if args.codes else styles
 
 
-def find_targets(args, contents):
+def find_targets(args, contents, styles):
     """Where the results go: a list of paths, or of `-`."""
-    sources = [pathlib.Path(place).resolve() for place in args.pictures]
-    is_folder = bool(sources) and sources[0].is_dir()
+    place = pathlib.Path(args.pictures[0]) if args.pictures else None
+    is_folder = place is not None and place.is_dir()
     if args.output == "-":
         if is_folder or args.json:
             raise ValueError("Standard output is for one picture alone.")
         return ["-"]
     single = pathlib.Path(contents[0][0]).stem + ".png"
-    name = sources[0].name if is_folder else single
+    name = place.resolve().name if is_folder else single
     output = pathlib.Path(args.output or f"results/stylize/{name}")
-    if output.resolve() in sources:
-        raise ValueError(f"This would overwrite its source. Received: {output}")
-    return [output / name for name, _ in contents] if is_folder else [output]
+    targets = [output / n for n, _ in contents] if is_folder else [output]
+    sources = [source for _, source in [*contents, *styles]]
+    sources += [args.mask, args.codes]
+    paths = [
+        source for source in sources if isinstance(source, str | os.PathLike)
+    ]
+    for path in {pathlib.Path(path).resolve() for path in paths}:
+        if path in [target.resolve() for target in targets]:
+            raise ValueError(f"This would overwrite a source. Received: {path}")
+    return targets
 
 
 def read(source, size, side="long"):
@@ -124,18 +132,6 @@ def read_content(args, source):
     mask = args.mask and read(args.mask, args.size).mean(-1) / 255.0
     din.check_amount(1.0, mask, content.shape[:2])
     return content, mask
-
-
-def read_codes(path):
-    """Names and codes that were kept."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return file["names"].tolist(), list(file["codes"])
-    except Exception as error:
-        raise ValueError(
-            "--codes must be a file that this recipe wrote "
-            f"({type(error).__name__}). Received: {path}"
-        ) from error
 
 
 def check(args, count):
@@ -183,11 +179,11 @@ def save(target, picture):
 def main(args):
     """Read everything, then draw."""
     contents, styles = find_all(args)
-    targets = find_targets(args, contents)
+    targets = find_targets(args, contents, styles)
     names = [name for name, _ in styles]
     styles = [read(source, args.style_size, "short") for _, source in styles]
     if args.codes and not styles:
-        names, codes = read_codes(args.codes)
+        names, codes = style_codes.read_codes(args.codes)
     check(args, len(names))
     for _, source in contents:
         read_content(args, source)
@@ -198,8 +194,7 @@ def main(args):
         codes = [model.style_code(style) for style in styles]
     blended = blend(args, model, codes)
     if args.codes and styles:
-        with written_beside(args.codes) as part, open(part, "wb") as file:
-            np.savez(file, names=names, codes=codes)
+        style_codes.save_codes(args.codes, names, codes)
     times.append(time.perf_counter())
     for (_, source), target in zip(contents, targets):
         picture = draw(args, model, source, blended, styles)

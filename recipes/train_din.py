@@ -9,11 +9,14 @@ channels, turns and mixtures, since a few hundred are few for arbitrary
 transfer. A folder that is named twice counts twice; photographs as further
 styles do good. `tfds:NAME` takes pictures of TensorFlow Datasets.
 
-The first `--held-back` photographs and styles are never trained on; `grid.png`
-shows them, and `report.json` has their losses (and those of training since the
-last start). A run that is interrupted goes on where it was if it is started
-again with the same options. Runs on TensorFlow, and with KERAS_BACKEND=jax on
-JAX. `--smoke` takes two hundred steps at 32 pixels.
+Each folder gives as many pictures as there are `--crops` and `--held-back`
+ones of that kind, chosen by `--seed` (a set of TensorFlow Datasets its first
+ones), and the crops are drawn once: a large set needs many crops, about 3 MB of
+memory a pair. The first `--held-back` photographs and styles are never trained
+on; `grid.png` shows them, and `report.json` has their losses (and those of
+training since the last start). A run that is interrupted goes on where it was
+if it is started again with the same options. Runs on TensorFlow, and with
+KERAS_BACKEND=jax on JAX. `--smoke` takes two hundred steps at 32 pixels.
 
 How `din_mobile` was trained is in `saved_models/README.md`; the paper trained
 on MS-COCO and WikiArt for what we recall as 160,000 steps.
@@ -37,6 +40,7 @@ from keras_vipa.utils import reports
 from keras_vipa.utils.images import fit_picture
 from keras_vipa.utils.images import save_picture
 
+ZOOM = (1.0, 2.5)
 SMOKE = {
     "steps": (100, 100),
     "size": (32, 48),
@@ -74,16 +78,12 @@ def parse():
     return parser
 
 
-def read(folders, kind, size):
-    """Pictures of all folders, or of the package."""
-    pictures = []
+def read(folders, kind, limit, size, seed):
+    """Pictures of all folders, or of the package, as large as crops need."""
+    pictures, longest = [], round(ZOOM[1] * size)
     for folder in folders or [None]:
-        if str(folder).startswith("tfds:"):
-            name = folder.removeprefix("tfds:")
-            found = datasets.tfds(name, "train", 2 * size, label=None)
-            pictures += list(found.images)
-        else:
-            pictures += pictures_of(folder, kind).values()
+        found = pictures_of(folder, kind, limit, longest, seed)
+        pictures += found.values()
     return pictures
 
 
@@ -115,6 +115,13 @@ class Snapshots(keras.callbacks.Callback):
         self.output, self.tensorboard = output, tensorboard
         self.contents, self.styles = contents, styles
 
+    def on_train_begin(self, logs=None):
+        if self.tensorboard:
+            import tensorflow as tf
+
+            folder = self.output / "tensorboard" / self.model.phase
+            self.writer = tf.summary.create_file_writer(str(folder))
+
     def on_epoch_end(self, epoch, logs=None):
         losses = " ".join(f"{k} {v:.4f}" for k, v in logs.items() if v)
         print(f"{self.model.phase} {100 * (epoch + 1)}: {losses}", flush=True)
@@ -131,8 +138,11 @@ class Snapshots(keras.callbacks.Callback):
         if self.tensorboard:
             import tensorflow as tf
 
-            with tf.summary.create_file_writer(str(self.output)).as_default():
-                tf.summary.image("held back", grid[None], step=epoch)
+            with self.writer.as_default(step=100 * (epoch + 1)):
+                tf.summary.image("held back", grid[None])
+                for name, value in logs.items():
+                    tf.summary.scalar(name, value)
+                self.writer.flush()
 
 
 def main(args):
@@ -144,9 +154,10 @@ def main(args):
     output.mkdir(parents=True, exist_ok=True)
     tag = zlib.crc32(repr(sorted(vars(args).items())).encode())
     size, style_size = args.size
+    counts = np.add(args.crops, args.held_back)
     (photographs, paintings), held = split(
-        read(args.content, "photographs", size),
-        read(args.style, "paintings", style_size),
+        read(args.content, "photographs", counts[0], size, args.seed),
+        read(args.style, "paintings", counts[1], style_size, args.seed),
         args.held_back,
     )
     weights = dict(pair.split("=", 1) for pair in args.weight)
@@ -155,29 +166,26 @@ def main(args):
     model = DIN(args.variant, args.start, features=vgg)
     trainer = DINTrainer(model, weights)
     crops = datasets.random_crops
-    zoom, seed = (1.0, 2.5), args.seed
+    seed = args.seed
     shown = [[fit_picture(p, style_size) for p in part] for part in held]
     shots = Snapshots(output, *shown, args.tensorboard)
-    callbacks = [shots]
-    if args.tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(output))
     print(
         f"{len(photographs)} photographs, {len(paintings)} styles", flush=True
     )
     histories = trainer.fit_stages(
-        crops(photographs, args.crops[0], size, seed, zoom),
-        crops(paintings, args.crops[1], style_size, seed, zoom, True),
+        crops(photographs, args.crops[0], size, seed, ZOOM),
+        crops(paintings, args.crops[1], style_size, seed, ZOOM, True),
         dict(zip(("reconstruct", "stylize"), args.steps)),
         args.batch,
         args.rate,
         seed,
         output / f"backup_{tag:08x}",
         args.jit or "auto",
-        callbacks,
+        [shots],
     )
     save_float16(model.network(), output / "din.weights.h5")
-    contents = crops(held[0], 40, size, seed + 1, zoom)
-    styles = crops(held[1], 40, style_size, seed + 1, zoom)
+    contents = crops(held[0], 40, size, seed + 1, ZOOM)
+    styles = crops(held[1], 40, style_size, seed + 1, ZOOM)
     batch = {"content": contents / np.float32(255)}
     batch |= in_blocks(trainer.style_targets, styles)
     held_back = trainer.evaluate(

@@ -329,6 +329,30 @@ def nothing_written(folder):
     assert sorted(pathlib.Path(folder).rglob("*")) == before
 
 
+def test_mixed_precision_inside(tmp_path):
+    """A part under another policy than the model around it."""
+    part = keras.Sequential(
+        [
+            keras.Input((16, 16, 3)),
+            layers.Conv2D(8, 3, dtype="mixed_bfloat16"),
+            layers.Activation("relu", dtype="mixed_bfloat16"),
+        ]
+    )
+    pictures = keras.Input((16, 16, 3))
+    y = layers.GlobalAveragePooling2D(dtype="float32")(part(pictures))
+    model = keras.Model(pictures, y)
+    path = export.to_litert(model, tmp_path / "model.tflite")
+    actual, expected = export.run_litert(path, draw(2, 16, 16, 3)), []
+    kernel, bias = part.get_weights()
+    windows = np.lib.stride_tricks.sliding_window_view
+    for picture in draw(2, 16, 16, 3):
+        patches = windows(picture, (3, 3), (0, 1))
+        convolved = np.einsum("yxcij,ijcf->yxf", patches, kernel) + bias
+        expected.append(np.maximum(convolved, 0).mean(axis=(0, 1)))
+    # Closer than bfloat16 is.
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
+
+
 def test_failed_conversion_leaves_the_old_file(tmp_path):
     path = tmp_path / "old.tflite"
     path.write_bytes(b"old")

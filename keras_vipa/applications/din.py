@@ -95,7 +95,9 @@ class DIN(keras.Model):
     Call arguments:
         inputs: list of two tensors, content `(batch, height, width, 3)` and
             style `(batch, style_height, style_width, 3)`, RGB in [0, 1].
-            Height and width of the content are multiples of 4, at least 16.
+            Sides of at least 16. Contents are padded to multiples of 4 and
+            cropped again; in a compiled function that does not know its sizes,
+            they must be multiples of 4.
 
     Returns:
         A tensor `(batch, height, width, 3)`, about [0, 1], not cut off.
@@ -255,6 +257,19 @@ class DIN(keras.Model):
         x = self.level(1, self.middle(x), code, moments[1])
         return self.level(2, self.decoder(x), code, moments[2])
 
+    def draw_any(self, content, code):
+        """As `draw`, for contents of any known size from 16 x 16 on."""
+        height, width = content.shape[1:3]
+        if min(height or SMALLEST, width or SMALLEST) < SMALLEST:
+            raise ValueError(
+                f"A content must be at least {SMALLEST} pixels high and wide. "
+                f"Received: content.shape={tuple(content.shape)}"
+            )
+        more = [(0, -(side or 0) % STRIDE) for side in (height, width)]
+        if any(after for _, after in more):
+            content = ops.pad(content, [(0, 0), *more, (0, 0)], "reflect")
+        return self.draw(content, code)[:, :height, :width]
+
     def level(self, number, x, code, moments=None):
         """What a code does at one of the three levels."""
         kernel, bias, keep = from_code(code, number, self.code_sizes)
@@ -262,7 +277,7 @@ class DIN(keras.Model):
 
     def call(self, inputs):
         content, style = inputs
-        return self.draw(content, self.encode_style(style))
+        return self.draw_any(content, self.encode_style(style))
 
     def photograph_code(self):
         """The code that gives back the photograph, as far as it was trained.
@@ -352,11 +367,11 @@ class DIN(keras.Model):
         images, single = as_images(content, "content")
         amount = check_amount(strength, mask, images.shape[1:3])
         code = self.check_code(code)
-        drawn = [self._draw_one(image, code) for image in images]
-        drawn = [
-            finish(image, picture, preserve_color, amount)
-            for image, picture in zip(images, drawn)
-        ]
+        drawn = []
+        for image in images:
+            picture = self.draw_any(image[None], code[None])
+            picture = ops.convert_to_numpy(picture)[0]
+            drawn.append(finish(image, picture, preserve_color, amount))
         drawn = drawn[0] if single else np.stack(drawn)
         if np.asarray(content).dtype == "uint8":
             return np.floor(drawn * 255.0 + 0.5).astype("uint8")
@@ -382,13 +397,6 @@ class DIN(keras.Model):
         """
         code = self.style_code(style)
         return self.transfer(content, code, strength, preserve_color, mask)
-
-    def _draw_one(self, image, code):
-        height, width = image.shape[:2]
-        more = [(0, -height % STRIDE), (0, -width % STRIDE), (0, 0)]
-        padded = np.pad(image, more, mode="reflect")[None]
-        drawn = ops.convert_to_numpy(self.draw(padded, code[None]))[0]
-        return drawn[:height, :width]
 
     def check_code(self, code):
         """A code as a float32 array; a `ValueError` if it is none."""
@@ -426,7 +434,16 @@ class DIN(keras.Model):
         Returns:
             A `keras.Model`, `content` `(batch, height, width, 3)` in [0, 1]
             and `code` `(batch, length)` to an image in [0, 1].
+
+        Raises:
+            ValueError: If a side is no multiple of 4 of at least 16.
         """
+        for side in (height, width):
+            if side is not None and (side < SMALLEST or side % STRIDE):
+                raise ValueError(
+                    f"Height and width must be multiples of {STRIDE}, at least "
+                    f"{SMALLEST}. Received: height={height}, width={width}"
+                )
         content = keras.Input((height, width, 3), name="content")
         code = keras.Input(self.style_net.output.shape[1:], name="code")
         drawn = ops.clip(self.draw(content, code), 0.0, 1.0)

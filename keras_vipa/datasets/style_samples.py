@@ -2,8 +2,12 @@
 
 import importlib.resources
 
+import numpy as np
+
+from keras_vipa.datasets.tfds import tfds
 from keras_vipa.utils.images import find_pictures
 from keras_vipa.utils.images import read_picture
+from keras_vipa.utils.images import scale_picture
 
 KINDS = ("photographs", "paintings")
 
@@ -37,20 +41,44 @@ def style_samples():
     return samples
 
 
-def pictures_of(folder, kind):
-    """Pictures of a folder, or those of the package.
+def pictures_of(folder, kind, limit=None, size=None, seed=0):
+    """Pictures of a folder, of TensorFlow Datasets, or those of the package.
 
     Args:
-        folder: string or path of a folder of pictures, or `None` for
-            `style_samples()[kind]`.
+        folder: string or path of a folder of pictures; `"tfds:NAME"` for the
+            training pictures of a set of TensorFlow Datasets; or `None` for
+            all of `style_samples()[kind]`.
         kind: string. `"photographs"` or `"paintings"`.
+        limit: integer. How many pictures to read at most: of a folder some
+            chosen by `seed`, of TensorFlow Datasets the first. Defaults to
+            all.
+        size: integer. Pictures whose short side is longer are scaled down to it
+            as they are read; those of TensorFlow Datasets become squares of
+            this size. Defaults to `None`: as they are.
+        seed: integer. Seed of the choice.
 
     Returns:
-        Dict, name of the file or sample -> uint8 array `(height, width, 3)`.
+        Dict, name of the file or sample, or number -> uint8 array `(height,
+        width, 3)`, in the order of the names.
 
     Raises:
         ValueError: If the folder has no picture or one that cannot be read.
     """
     if folder is None:
         return style_samples()[kind]
-    return {path.name: read_picture(path) for path in find_pictures(folder)}
+    if str(folder).startswith("tfds:"):
+        name = folder.removeprefix("tfds:")
+        found = tfds(name, "train", size, label=None, limit=limit)
+        return {str(n): picture for n, picture in enumerate(found.images)}
+    paths = find_pictures(folder)
+    if limit is not None and limit < len(paths):
+        generator = np.random.default_rng(seed)
+        chosen = generator.choice(len(paths), limit, replace=False)
+        paths = [paths[index] for index in sorted(chosen)]
+    pictures = {}
+    for path in paths:
+        picture = read_picture(path)
+        if size is not None and min(picture.shape[:2]) > size:
+            picture = scale_picture(picture, size, "short")
+        pictures[path.name] = picture
+    return pictures

@@ -36,7 +36,7 @@ def run_recipe(main, parser):
         main: callable that takes the parsed arguments.
         parser: `argparse.ArgumentParser`.
     """
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     warnings.formatwarning = lambda message, *_: f"warning: {message}\n"
     try:
         main(arguments)

@@ -29,6 +29,7 @@ def model():
 
     Untrained style nets would give nearly the same code for each style.
     """
+    keras.utils.set_random_seed(0)
     model = make()
     weights = model.style_net.get_weights()
     model.style_net.set_weights([3 * weight for weight in weights])
@@ -296,6 +297,15 @@ class TestTransfer(TestCase):
         expected = expected[:height, :width].clip(0, 1)
         self.assert_all_close(drawn, expected)
 
+    @pytest.mark.parametrize("size", [(18, 21), (16, 32)])
+    def test_call_draws_any_size_too(self, model, size):
+        content, style = photograph(*size), painting()
+        drawn = array(model([content[None], style[None] / np.float32(255)]))
+        assert drawn.shape == (1, *size, 3)
+        self.assert_all_close(
+            drawn[0].clip(0, 1), model.stylize(content, style)
+        )
+
     def test_levels(self, model):
         code = random_code()
         content = np.round(photograph() * 255).astype("uint8")
@@ -524,6 +534,39 @@ class TestExport(TestCase):
             self.assert_all_close(drawn[0], expected, atol=1e-3)
             assert drawn.min() == 0.0 and drawn.max() == 1.0
 
+    @pytest.mark.parametrize("size", [(30, 32), (32, 12), (None, 34)])
+    def test_transfer_model_of_a_size_that_it_cannot_give(self, model, size):
+        check_error("multiples of 4, at least 16", model.transfer_model, *size)
+
+    @pytest.mark.tensorflow
+    def test_int8(self, model, tmp_path):
+        pytest.importorskip("ai_edge_litert.interpreter")
+        contents = photograph(32, 32, 8)
+        styles = [painting(48, 48) // k for k in range(1, 9)]
+        styles = np.stack(styles) / np.float32(255)
+        codes = model.style_code(styles)
+        parts = {
+            "style": (model.style_model(), {"style": styles}),
+            "transfer": (
+                model.transfer_model(32, 32),
+                {"content": contents, "code": codes},
+            ),
+        }
+        off = {}
+        for part, (network, samples) in parts.items():
+            given = list(samples.values())
+            expected = array(network(given if len(given) > 1 else given[0]))
+            for kept in (None, DIN.KEEP_FLOAT[part]):
+                path = tmp_path / f"{part}_{bool(kept)}.tflite"
+                to_litert(network, path, "int8", samples, keep_float=kept)
+                off[part, bool(kept)] = run_litert(path, samples) - expected
+            assert np.abs(off[part, True]).mean() < 0.02
+            # What is kept in float32 is what 8 bits are too few for.
+            kept, none = off[part, True], off[part, False]
+            assert np.abs(kept).mean() < 0.5 * np.abs(none).mean()
+        # Colours, and that the photograph is not kept.
+        assert np.abs(off["style", True][:, -13:]).max() < 1e-3
+
     @pytest.mark.tensorflow
     def test_litert(self, model, tmp_path):
         pytest.importorskip("ai_edge_litert.interpreter")
@@ -570,6 +613,11 @@ class TestErrors:
         style_message = message.replace("`content`", "`style`")
         check_error(style_message, model.style_code, content)
         check_error(style_message, model.stylize, photograph(), content)
+
+    def test_small_content_of_a_call(self, model):
+        inputs = [photograph(15, 32, 1), photograph(32, 32, 1)]
+        with pytest.raises(ValueError, match=r"16 pixels.*\(1, 15, 32, 3\)"):
+            model(inputs)
 
     @pytest.mark.parametrize(
         "code", [np.zeros(974), np.zeros((1, 975)), np.full(975, np.nan)]

@@ -313,6 +313,15 @@ class Interrupt(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+class Poison(keras.callbacks.Callback):
+    """Makes weights NaN at the beginning of an epoch."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        decoder = self.model.model.decoder
+        self.good = decoder.get_weights()
+        decoder.layers[-1].bias.assign(np.full(3, np.nan))
+
+
 class TestStages(TestCase):
     """Epochs of two steps."""
 
@@ -374,6 +383,20 @@ class TestStages(TestCase):
         with pytest.raises(FloatingPointError, match="'reconstruct', epoch 1"):
             self.fit(model, learning_rate=float("nan"))
         assert all(np.isfinite(w).all() for w in model.get_weights())
+
+    def test_stops_after_a_resume_too(self, model, tmp_path):
+        """The weights are those of the backup, not those before it."""
+        phase = {"steps": {"reconstruct": 4}, "backup_dir": tmp_path}
+        with pytest.raises(KeyboardInterrupt):
+            self.fit(model, Interrupt("reconstruct", 0), **phase)
+        other = [0.5 * weight for weight in model.decoder.get_weights()]
+        model.decoder.set_weights(other)
+        poison = Poison()
+        with pytest.raises(FloatingPointError, match="'reconstruct', epoch 2"):
+            self.fit(model, poison, **phase)
+        for weight, good in zip(model.decoder.get_weights(), poison.good):
+            np.testing.assert_array_equal(weight, good)
+        assert np.abs(poison.good[0] - other[0]).max() > 0.01
 
     def test_steps(self, model):
         for steps in ({"stylize": 3}, {"draw": 2}):

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from keras_vipa.datasets import style_samples
+from keras_vipa.datasets.style_samples import pictures_of
+from keras_vipa.utils.images import save_picture
 
 FOLDER = importlib.resources.files("keras_vipa.datasets") / "samples"
 
@@ -42,6 +44,43 @@ def test_each_call_returns_arrays_of_its_own(samples):
     cat = again["photographs"]["cat"]
     np.testing.assert_array_equal(cat, samples["photographs"]["cat"])
     assert cat is not samples["photographs"]["cat"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Nine pictures of 20 x 30, each of one level."""
+    for level in range(9):
+        picture = np.full((20, 30, 3), 10 * level, "uint8")
+        save_picture(tmp_path / f"{level}.png", picture)
+    return tmp_path
+
+
+def test_pictures_of_a_folder(folder):
+    found = pictures_of(folder, "paintings")
+    assert list(found) == [f"{level}.png" for level in range(9)]
+    for level, picture in enumerate(found.values()):
+        assert (picture == 10 * level).all() and picture.shape == (20, 30, 3)
+    assert list(pictures_of(folder, "paintings", limit=9)) == list(found)
+
+
+def test_pictures_of_a_folder_with_a_limit(folder):
+    chosen = [
+        list(pictures_of(folder, "paintings", limit=4, seed=seed))
+        for seed in (0, 0, 1)
+    ]
+    assert chosen[0] == chosen[1] != chosen[2]
+    for names in chosen:
+        assert len(set(names)) == 4 and names == sorted(names)
+
+
+def test_pictures_of_a_folder_are_only_scaled_down(folder):
+    for size, shape in (
+        (10, (10, 15, 3)),
+        (20, (20, 30, 3)),
+        (40, (20, 30, 3)),
+    ):
+        found = pictures_of(folder, "paintings", size=size)
+        assert {picture.shape for picture in found.values()} == {shape}
 
 
 def test_files_are_small():

@@ -4,6 +4,7 @@ import pytest
 from keras import ops
 from test_case import TestCase
 
+from keras_vipa import export
 from keras_vipa.layers import DynamicInstanceNorm
 from keras_vipa.layers.dynamic_instance_norm import _weigh
 from keras_vipa.layers.dynamic_instance_norm import spherical_grid
@@ -242,6 +243,22 @@ class TestAllKinds(TestCase):
         for weight in layer.weights:
             weight.assign(0.3 * normal(*weight.shape))
         return layer
+
+    @pytest.mark.tensorflow
+    @pytest.mark.parametrize("dilation", [1, 2])
+    def test_litert(self, layer, dilation, tmp_path):
+        pytest.importorskip("ai_edge_litert.interpreter")
+        layer.dilation_rate = dilation
+        x, kernel, bias = arguments(layer.kind, 3, 8, 8, batch=1)
+        names = {"x": x, "kernel": kernel, "bias": bias}
+        inputs = [keras.Input(v.shape[1:], name=k) for k, v in names.items()]
+        model = keras.Model(inputs, layer(*inputs))
+        path = export.to_litert(model, tmp_path / "layer.tflite")
+        self.assert_all_close(
+            export.run_litert(path, names),
+            layer(x, kernel, bias),
+            atol=1e-3,
+        )
 
     def test_a_change_of_the_channels_does_not_matter(self, layer):
         x, kernel, bias = arguments(layer.kind, 3)

@@ -1,10 +1,14 @@
 """The recipes around DIN: training, comparison, benchmark, checks."""
 
+import sys
+
 import numpy as np
 import pytest
+from applications.networks import tiny_features
 from PIL import Image
 
 from keras_vipa.applications import DIN
+from keras_vipa.datasets import ImageSet
 
 HELD_BACK = ("--held-back", "1", "1")
 
@@ -64,11 +68,55 @@ class TestTrain:
         levels = [[int(p[0, 0, 0]) for p in part] for part in parts]
         assert levels == [[1], [3]]
 
+    def test_reads_no_more_than_crops_need(
+        self, load_recipe, pictures, monkeypatch
+    ):
+        recipe, asked = load_recipe("train_din"), []
+
+        def tfds(name, split, size, label, limit):
+            asked.append((name, split, size, label, limit))
+            return ImageSet(np.zeros((limit, size, size, 3), "uint8"))
+
+        module = sys.modules["keras_vipa.datasets.style_samples"]
+        monkeypatch.setattr(module, "tfds", tfds)
+        places = [str(pictures), "tfds:coco", str(pictures)]
+        found = recipe.read(places, "photographs", limit=2, size=10, seed=0)
+        assert asked == [("coco", "train", 25, None, 2)]
+        sizes = [(25, 31, 3)] * 2 + [(25, 25, 3)] * 2 + [(25, 31, 3)] * 2
+        assert [picture.shape for picture in found] == sizes
+
     def test_wrong_steps(self, run, pictures):
         folders = ("--content", str(pictures))
         sizes = ("--size", "32", "32", "--crops", "2", "2")
         with pytest.raises(ValueError, match="multiples of 100"):
             run(*folders, *sizes, *HELD_BACK, "--steps", "7", "7")
+
+
+class TestExport:
+    def test_files(self, load_recipe, pictures, tmp_path, monkeypatch, capsys):
+        recipe = load_recipe("export_din")
+
+        class TinyDIN(DIN):
+            def __init__(self, variant, weights):
+                super().__init__(variant, features=tiny_features())
+
+        monkeypatch.setattr(recipe, "DIN", TinyDIN)
+        folders = ["--content", str(pictures), "--style", str(pictures)]
+        options = ["--sizes", "32", "--samples", "2", "--style-size", "40"]
+        output = ["--output", str(tmp_path / "output")]
+        recipe.main(recipe.parse().parse_args([*folders, *options, *output]))
+        assert sorted(
+            p.name for p in (tmp_path / "output").iterdir()
+        ) == sorted(
+            f"din_mobile_{part}_{precision}.tflite"
+            for part in ("style", "transfer_32", "transfer_any")
+            for precision in ("float32", "float16", "int8")
+        )
+        rows = capsys.readouterr().out.splitlines()[-9:]
+        for row in rows:
+            *_, largest, mean = row.strip("|").split("|")
+            if "int8" not in row:
+                assert float(mean) <= float(largest) < 0.01
 
 
 class TestCompare:
@@ -128,3 +176,7 @@ def test_rank_correlation(load_recipe):
     assert correlation(values, -values) == pytest.approx(-1.0)
     # Ranks 2 0 1 3 and 0 1 2 3: 1 - 6 * (4 + 1 + 1 + 0) / (4 * 15).
     assert correlation(values, np.arange(4)) == pytest.approx(0.4)
+    # Equal values share their rank, in whatever order they come.
+    assert correlation(values, np.array([1.0, 1.0, 1.0, 2.0])) == pytest.approx(
+        correlation(values[[2, 0, 1, 3]], np.array([1.0, 1.0, 1.0, 2.0]))
+    )

@@ -99,6 +99,12 @@ def test_one_style(recipe, model, codes, tmp_path, capsys):
     assert shown == f"Written: {path.relative_to(tmp_path)}\n"
 
 
+def test_options_between_the_pictures(recipe, model, codes):
+    recipe("photo.png", "--size", 46, *STYLES[:2], "-o", "out.png", STYLES[2])
+    expected = model.transfer(read_picture("photo.png"), model.mix(codes))
+    np.testing.assert_array_equal(read_picture("out.png"), expected)
+
+
 def test_style_size(recipe, module, model):
     assert module.parse().get_default("style_size") == 256
     photo = read_picture("photo.png")
@@ -321,6 +327,10 @@ def write_bad_files(folder):
         (["photo.png", STYLES[0], "-o", "text.jpg/out.png"], "text.jpg"),
         (["photo.png", STYLES[0], "-o", "photo.png"], "overwrite"),
         (["frames", STYLES[0], "-o", "frames"], "overwrite"),
+        (["frames", *STYLES, "-o", "styles"], "overwrite"),
+        (["photo.png", "styles", "-o", STYLES[2]], "overwrite"),
+        (["photo.png", STYLES[0], "-o", "m.png", "--mask", "m.png"], "overwr"),
+        (["photo.png", STYLES[0], "-o", "c.png", "--codes", "c.png"], "overwr"),
         (["frames", STYLES[0], "-o", "-"], "Standard output"),
         (["photo.png", STYLES[0], "-o", "-", "--json"], "Standard output"),
         (["photo.png", STYLES[0], "--weights", "none"], "Weights must be"),
