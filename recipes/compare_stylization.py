@@ -21,7 +21,7 @@ styles:
 
 `photograph` is the photograph itself and `wrong style` is DIN with the code of
 another style. Written to `--output`: `report.json`, `report.md` and
-`report.png`, with some pairs side by side.
+`report.jpg`, with some pairs side by side, without the wrong styles.
 """
 
 import argparse
@@ -42,7 +42,7 @@ from keras_vipa.utils.images import fit_picture
 from keras_vipa.utils.images import save_picture
 from keras_vipa.utils.magenta import Magenta
 
-CONTENT_SIZE, STYLE_SIZE = 384, 256
+CONTENT_SIZE, STYLE_SIZE, CELL = 384, 256, 240
 
 
 def parse():
@@ -178,10 +178,11 @@ def main(args):
     print(f"{len(pairs)} pairs, {len(systems)} systems", flush=True)
     rows, sheet = [], []
     for content, style in pairs:
-        line = [fit_picture(styles[style], CONTENT_SIZE)]
+        line = [fit_picture(styles[style], CELL)]
         for name, draw in systems.items():
             drawing = draw(contents[content], style)
-            line.append(drawing)
+            if "wrong" not in name:
+                line.append(fit_picture(drawing, CELL))
             row = {"ssim": ssim(drawing, contents[content])}
             for prefix, network in networks.items():
                 distances = compare(
@@ -194,13 +195,13 @@ def main(args):
             rows.append({**pair, "measures": row})
         sheet.append(np.concatenate(line, axis=1))
     table, summary = table_of(rows, args.seed)
-    save_picture(output / "report.png", np.concatenate(sheet[:12]))
+    save_picture(output / "report.jpg", np.concatenate(sheet[:8]))
     reports.write_text(output / "report.md", table + "\n")
     reports.write_report(
         output / "report.json", vars(args), [args.seed], rows, summary=summary
     )
     print(table)
-    print(f"Columns of report.png: style, {', '.join(systems)}")
+    print("Columns of report.jpg: style and systems, without wrong styles.")
 
 
 if __name__ == "__main__":

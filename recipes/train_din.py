@@ -39,6 +39,7 @@ from keras_vipa.datasets.style_samples import pictures_of
 from keras_vipa.utils import reports
 from keras_vipa.utils.images import fit_picture
 from keras_vipa.utils.images import save_picture
+from keras_vipa.utils.style_grid import style_grid
 
 ZOOM = (1.0, 2.5)
 SMOKE = {
@@ -126,13 +127,7 @@ class Snapshots(keras.callbacks.Callback):
         losses = " ".join(f"{k} {v:.4f}" for k, v in logs.items() if v)
         print(f"{self.model.phase} {100 * (epoch + 1)}: {losses}", flush=True)
         model = self.model.model
-        blank = np.full_like(self.styles[0], 255)
-        rows = [np.concatenate([blank, *self.styles], axis=1)]
-        codes = [model.style_code(style) for style in self.styles]
-        for content in self.contents:
-            drawings = [model.transfer(content, code) for code in codes]
-            rows.append(np.concatenate([content, *drawings], axis=1))
-        grid = np.concatenate(rows)
+        grid = style_grid(model, self.contents, self.styles)
         save_picture(self.output / "grid.png", grid)
         save_float16(model.network(), self.output / "din.weights.h5")
         if self.tensorboard:

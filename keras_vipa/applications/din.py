@@ -17,8 +17,8 @@ from keras_vipa.layers import DynamicInstanceNorm
 from keras_vipa.layers import WeightNet
 from keras_vipa.layers import WhiteningColoring
 
-# Sizes of a variant: channels and style feature of its two levels, and the
-# widths and taps of the nets that make the kernels.
+# Sizes of a variant: the channels of its two levels, and the widths and taps of
+# the nets that make their kernels.
 VARIANTS = {
     "mobile": {
         "channels": (64, 32),
@@ -296,9 +296,9 @@ class DIN(keras.Model):
 
         Args:
             style: array `(height, width, 3)` or `(n, height, width, 3)`, uint8
-                in [0, 255] or float in [0, 1]; any size from 16 x 16 on, from
-                24 with depthwise kernels on a grid. 256 to 512 pixels are what
-                it was trained for.
+                in [0, 255] or float in [0, 1]; any size from 16 x 16 on; with
+                kernels on a grid from 24 (depthwise), 64 (dense, 1 x 1) or 192
+                (dense, 3 x 3). 256 to 512 pixels are what it was trained for.
 
         Returns:
             A float32 array `(length,)` or `(n, length)`.

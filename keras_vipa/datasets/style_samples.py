@@ -16,8 +16,8 @@ def style_samples():
     """Return a few photographs and paintings, to try style transfer with.
 
     In the public domain or under CC0; `keras_vipa/datasets/README.md` says
-    where each comes from. No `DIN` that comes with the package was trained on
-    them.
+    where each comes from. The photographs are new to `din_mobile`; the
+    paintings are among the styles that it was trained with.
 
     Returns:
         A dict of `"photographs"` and `"paintings"`, each a dict of name to
