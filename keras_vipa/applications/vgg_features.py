@@ -5,6 +5,7 @@ import numpy as np
 from keras import layers
 from keras import ops
 
+from keras_vipa.applications.weights import WEIGHTS
 from keras_vipa.applications.weights import load_weights
 from keras_vipa.layers import ReflectionPadding2D
 
@@ -17,7 +18,7 @@ MEAN_BGR = (103.939, 116.779, 123.68)
 
 
 def VGGFeatures(  # noqa: N802
-    weights="vgg16_features", depth="vgg16", dtype=None
+    weights="vgg16_features", depth="vgg16", dtype=None, filters=None
 ):
     """The first four blocks of VGG, with reflection padding.
 
@@ -35,16 +36,20 @@ def VGGFeatures(  # noqa: N802
         dtype: string or `keras.DTypePolicy` of the convolutions, by default the
             global one. `"mixed_bfloat16"` makes training faster on processors
             that have bfloat16; features come as `keras.config.floatx()`.
+        filters: list of integers, the filters of each convolution. Defaults to
+            those of VGG, and with `"vgg16_features"` to those that it has:
+            channels that are always silent are left out of it, see
+            `without_silent_channels`.
 
     Returns:
         A frozen `keras.Model`, images `(batch, height, width, 3)` to a dict of
         `relu1_1` `(batch, height, width, 64)`, `relu2_1` `(batch, height / 2,
-        width / 2, 128)`, `relu3_1` (a quarter, 256) and `relu4_1` (an eighth,
-        512). Sides of at least 16.
+        width / 2, 128, or as `filters` says)`, `relu3_1` (a quarter, 256) and
+        `relu4_1` (an eighth, 512). Sides of at least 16.
 
     Raises:
-        ValueError: If `weights` or `depth` is none of these, or the two do not
-            fit together.
+        ValueError: If `weights` or `depth` is none of these, or they and
+            `filters` do not fit together.
 
     Example:
 
@@ -61,6 +66,15 @@ def VGGFeatures(  # noqa: N802
         raise ValueError(
             f"`depth` must be one of {sorted(DEPTHS)}. Received: {depth!r}"
         )
+    if filters is None:
+        known = WEIGHTS.get(weights, {}).get("filters", {})
+        filters = known.get(depth) or ordinary_filters(depth)
+    if len(filters) != sum(DEPTHS[depth]):
+        raise ValueError(
+            f"`filters` must be {sum(DEPTHS[depth])} numbers for {depth}. "
+            f"Received: filters={filters}"
+        )
+    left = iter(filters)
     images = keras.Input((None, None, 3), name="images")
     x, features = images, {}
     for block, count in enumerate(DEPTHS[depth], 1):
@@ -71,7 +85,7 @@ def VGGFeatures(  # noqa: N802
             name = f"conv{block}_{number}"
             x = ReflectionPadding2D(1, name=f"pad_{name}", dtype=dtype)(x)
             options = {"activation": "relu", "name": name, "dtype": dtype}
-            x = layers.Conv2D(FILTERS[block - 1], 3, **options)(x)
+            x = layers.Conv2D(next(left), 3, **options)(x)
             features[f"relu{block}_{number}"] = x
     floatx = keras.config.floatx()
     outputs = {
@@ -83,6 +97,55 @@ def VGGFeatures(  # noqa: N802
         load_weights(model, weights)
     model.trainable = False
     return model
+
+
+def ordinary_filters(depth):
+    """Filters of each convolution of VGG up to relu4_1."""
+    pairs = zip(FILTERS, DEPTHS[depth])
+    return [filters for filters, count in pairs for _ in range(count)]
+
+
+def convolutions(model):
+    """The convolutions of a `VGGFeatures` in their order."""
+    return [x for x in model.layers if type(x) is layers.Conv2D]
+
+
+def without_silent_channels(model, images, depth="vgg16"):
+    """Leave out what no picture wakes: a smaller network, equal on these.
+
+    A channel whose activation is 0 everywhere in all of the pictures gives the
+    next convolution nothing. Those of relu3_1 and relu4_1 all stay, since the
+    style nets of `DIN` read them.
+
+    Args:
+        model: a `VGGFeatures`.
+        images: float array `(n, height, width, 3)` in [0, 1]. Some hundred,
+            as unlike as can be.
+        depth: string. The `depth` of the model.
+
+    Returns:
+        A `keras.Model`, as `VGGFeatures`.
+    """
+    layers_of_model = convolutions(model)
+    outputs = [layer.output for layer in layers_of_model]
+    look = keras.Model(model.inputs[0], outputs)
+    largest = 0.0
+    for image in images:
+        own = [
+            ops.convert_to_numpy(x)[0].max((0, 1)) for x in look(image[None])
+        ]
+        largest = [np.maximum(*pair) for pair in zip(own, largest or own)]
+    kept, weights, before = [], [], np.arange(3)
+    for layer, highest in zip(layers_of_model, largest):
+        kernel, bias = layer.get_weights()
+        stays = (highest > 0) | (layer.name in ("conv3_1", "conv4_1"))
+        own = np.flatnonzero(stays)
+        weights += [kernel[:, :, before][..., own], bias[own]]
+        kept.append(len(own))
+        before = own
+    smaller = VGGFeatures(None, depth, filters=kept)
+    smaller.set_weights(weights)
+    return smaller
 
 
 def convert_vgg(kernels, images, depth="vgg16"):
@@ -115,22 +178,20 @@ def convert_vgg(kernels, images, depth="vgg16"):
     ```
     """
     model = VGGFeatures(weights=None, depth=depth)
-    names = [layer.name for layer in model.layers if "conv" in layer.name]
-    names = [name for name in names if not name.startswith("pad_")]
-    if len(kernels) < len(names):
+    own = convolutions(model)
+    if len(kernels) < len(own):
         raise ValueError(
-            f"`kernels` must hold {len(names)} pairs for {depth}. "
+            f"`kernels` must hold {len(own)} pairs for {depth}. "
             f"Received: {len(kernels)}"
         )
-    kernels = [list(map(np.array, pair)) for pair in kernels[: len(names)]]
+    kernels = [list(map(np.array, pair)) for pair in kernels[: len(own)]]
     # BGR in [0, 255] minus a mean, of RGB in [0, 1]: with reflection, each
     # convolution sees three full rows, so that the mean is part of the bias.
     kernel, bias = kernels[0]
     bias -= np.einsum("hwio,i->o", kernel, np.array(MEAN_BGR, kernel.dtype))
     kernels[0] = [kernel[:, :, ::-1] * 255.0, bias]
     before = 1.0
-    for name, (kernel, bias) in zip(names, kernels):
-        layer = model.get_layer(name)
+    for layer, (kernel, bias) in zip(own, kernels):
         layer.set_weights([kernel * before, bias])
         part = keras.Model(model.inputs[0], layer.output)
         mean = np.mean([float(ops.mean(part(i[None]))) for i in images])

