@@ -9,6 +9,7 @@ import importlib
 from keras_vipa import amalgamation as amalgamation
 from keras_vipa import applications as applications
 from keras_vipa import layers as layers
+from keras_vipa import transferability as transferability
 
 __version__ = "0.1.0"
 

@@ -60,7 +60,13 @@ def parse():
 
 matplotlib.use("Agg")
 MEASURES = ("style", "content", "wrong style")
-SMOKE = {"steps": (2, 2), "size": 32, "crops": 8, "batch": 2}
+SMOKE = {
+    "steps": (2, 2),
+    "size": 32,
+    "crops": 8,
+    "batch": 2,
+    "variants": ["adain, shared encoder", "din depthwise 1x1"],
+}
 
 
 class SharedEncoderAdaIN(DIN):

@@ -1,5 +1,6 @@
 """Layers of the papers."""
 
+from keras_vipa.layers.attribution_gradient import AttributionGradient
 from keras_vipa.layers.dynamic_instance_norm import DynamicInstanceNorm
 from keras_vipa.layers.reflection_padding import ReflectionPadding2D
 from keras_vipa.layers.style_nets import BiasNet
@@ -9,6 +10,7 @@ from keras_vipa.layers.whitening_coloring import ColorCode
 from keras_vipa.layers.whitening_coloring import WhiteningColoring
 
 __all__ = [
+    "AttributionGradient",
     "BiasNet",
     "ColorCode",
     "DoubleSize2D",

@@ -1,0 +1,237 @@
+"""Layer-wise relevance propagation as a gradient: the model is rewritten once.
+
+Relevance divided by activation is a gradient in which each nonlinearity has
+another slope (Ancona et al., "Towards better understanding of gradient-based
+attribution methods", ICLR 2018). So a model whose slopes are exchanged, and
+which computes what it did, is all that is needed.
+"""
+
+import keras
+import numpy as np
+from keras import layers
+from keras import ops
+
+# By the names of classes, of layers and of operations in a functional model.
+# Their gradient is their rule.
+LINEAR = frozenset(
+    "Add AddV2 Average AveragePooling1D AveragePooling2D AveragePooling3D "
+    "BatchNormalization CenterCrop Concatenate Cropping1D Cropping2D "
+    "Cropping3D DoubleSize2D Dropout ExpandDims Flatten GaussianDropout "
+    "GaussianNoise GetItem GlobalAveragePooling1D GlobalAveragePooling2D "
+    "GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D "
+    "GlobalMaxPooling3D Identity LayerScale MaxPooling1D MaxPooling2D "
+    "MaxPooling3D Maximum Mean Normalization Pad Permute ReflectionPadding2D "
+    "RepeatVector Rescaling Reshape Resizing SpatialDropout1D "
+    "SpatialDropout2D SpatialDropout3D Squeeze StochasticDepth Subtract Sum "
+    "Transpose UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D "
+    "ZeroPadding2D ZeroPadding3D".split()
+)
+# Linear up to their attribute `activation`.
+WITH_ACTIVATION = frozenset(
+    "Activation Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D "
+    "Conv3DTranspose Dense DepthwiseConv1D DepthwiseConv2D EinsumDense "
+    "SeparableConv1D SeparableConv2D".split()
+)
+# A function of each number alone.
+ELEMENTWISE = frozenset(
+    "CELU Celu ELU Elu Exp Gelu HardSigmoid HardSilu LeakyReLU LeakyRelu "
+    "LogSigmoid PReLU ReLU Relu Relu6 Selu Sigmoid Silu Softplus Softsign "
+    "Tanh".split()
+)
+# Not elementwise, though it can be an activation.
+COUPLED = ("softmax", "log_softmax", "glu", "sparsemax")
+
+
+def relevance_model(model, epsilon=1e-4):
+    """The same model with the slopes of epsilon-LRP.
+
+    Its gradient times its input is the relevance. A nonlinearity `f` of `z`
+    passes `f(z) / (z + epsilon * sign(z))` back instead of its slope, with
+    `sign(0) = 1`. In a product of n tensors of one shape each gets one n-th of
+    the relevance, and smaller ones, which are gates, get none; the deviation of
+    layer normalization is a constant; all that is linear, and pooling, has its
+    gradient.
+
+    Args:
+        model: functional or sequential Keras model, with models in it or not.
+        epsilon: float, positive.
+
+    Returns:
+        A functional `keras.Model` with the layers of `model`, not copies.
+
+    Raises:
+        ValueError: If the model is subclassed, or has a layer without a rule.
+    """
+    inputs, outputs = _ends(model)
+    inputs = inputs[0] if len(inputs) == 1 else inputs
+
+    def call(operation, *args, **kwargs):
+        if isinstance(operation, keras.Model):
+            return relevance_model(operation, epsilon)(*args, **kwargs)
+        rule = _rule_of(operation, epsilon)
+        return Relevance(operation, rule, (args, kwargs))(
+            _tensors(args, kwargs)
+        )
+
+    return keras.models.clone_model(
+        keras.Model(inputs, outputs, name=model.name),
+        clone_function=lambda operation: operation,
+        call_function=call,
+    )
+
+
+def _tensors(args, kwargs):
+    flat = keras.tree.flatten((args, kwargs))
+    return [x for x in flat if isinstance(x, keras.KerasTensor)]
+
+
+def _ends(model):
+    """Symbolic inputs and outputs."""
+    is_graph = isinstance(model, keras.Sequential) or hasattr(model, "inputs")
+    try:
+        if isinstance(model, keras.Sequential):
+            # Its `output` is that of the place where it was called.
+            return model.inputs, model.outputs[0]
+        return model.inputs, model.output
+    except (AttributeError, ValueError) as error:
+        reason = "must be built" if is_graph else "must be functional"
+        raise ValueError(
+            f"For epsilon-LRP a model {reason}, so that its layers are known. "
+            f"Received: {model.name!r} of class {type(model).__name__}"
+        ) from error
+
+
+class Relevance(layers.Layer):
+    """One call of a layer, or of an operation, that passes relevance back.
+
+    Args:
+        operation: the layer or operation, whose weights this one has then.
+        rule: callable, what is called in its place.
+        arguments: pair of a list and a dict, those of the call, with symbolic
+            tensors where tensors go.
+    """
+
+    def __init__(self, operation, rule, arguments):
+        # Its computations are in the precision of the layer.
+        policy = getattr(operation, "dtype_policy", None)
+        super().__init__(dtype=policy, autocast=False)
+        self.operation = operation
+        self.fill = lambda tensors: _fill(arguments, iter(tensors))
+        self.rule = rule
+        self.built = True
+
+    def call(self, tensors):
+        args, kwargs = self.fill(tensors)
+        return self.rule(*args, **kwargs)
+
+
+def _fill(arguments, tensors):
+    """The arguments, with tensors in the place of the symbolic ones."""
+
+    def value(x):
+        return next(tensors) if isinstance(x, keras.KerasTensor) else x
+
+    return keras.tree.map_structure(value, arguments)
+
+
+def _rule_of(operation, epsilon):
+    name = type(operation).__name__
+    if name == "Multiply":
+        return _product(operation)
+    if name in ("Divide", "TrueDivide"):
+        return lambda x, y: operation(
+            x, ops.stop_gradient(y) if ops.is_tensor(y) else y
+        )
+    if name == "LayerNormalization":
+        return _normalization(operation)
+    if name in LINEAR:
+        return operation
+    if name in ELEMENTWISE:
+        return with_slope(operation, epsilon)
+    function = getattr(operation, "activation", None)
+    # An activation can be a layer, too.
+    title = getattr(function, "__name__", type(function).__name__)
+    if name in WITH_ACTIVATION and title not in COUPLED:
+        return _split(operation, function, epsilon)
+    what = f"{name} with {title}" if name in WITH_ACTIVATION else name
+    raise ValueError(
+        f"epsilon-LRP has no rule for layer {operation.name!r} ({what}). Use a "
+        "model that ends before it, such as one that returns logits, or "
+        "another method."
+    )
+
+
+def with_slope(function, epsilon):
+    """A function of one tensor, with the slope of epsilon-LRP."""
+
+    @ops.custom_gradient
+    def call(z):
+        y = function(z)
+
+        def grad(*args, upstream=None):
+            if upstream is None:
+                (upstream,) = args
+            signed = ops.where(z >= 0, epsilon, -epsilon)
+            return upstream * y / (z + ops.cast(signed, z.dtype))
+
+        return y, grad
+
+    return call
+
+
+def _split(layer, activation, epsilon):
+    """First what is linear in a layer, then its activation."""
+    if activation is None or activation is keras.activations.linear:
+        return layer
+    activate = with_slope(activation, epsilon)
+
+    def call(*args, **kwargs):
+        layer.activation = keras.activations.linear
+        try:
+            z = layer(*args, **kwargs)
+        finally:
+            layer.activation = activation
+        return activate(z)
+
+    return call
+
+
+def _product(operation):
+    def call(*args, **kwargs):
+        flat = keras.tree.flatten(args)
+        shapes = [tuple(x.shape) for x in flat if ops.is_tensor(x)]
+        largest = np.broadcast_shapes(*[_known(shape) for shape in shapes])
+        signals = [s for s in shapes if _known(s) == largest]
+
+        def pass_share(x):
+            if not ops.is_tensor(x) or tuple(x.shape) not in signals:
+                return x if not ops.is_tensor(x) else ops.stop_gradient(x)
+            share = 1.0 / len(signals)
+            return share * x + (1.0 - share) * ops.stop_gradient(x)
+
+        return operation(*keras.tree.map_structure(pass_share, args), **kwargs)
+
+    return call
+
+
+def _known(shape):
+    """A shape in which sizes that are not known are large ones."""
+    return tuple(s if isinstance(s, int) else 2**30 for s in shape)
+
+
+def _normalization(layer):
+    def call(x, *args, **kwargs):
+        axes = tuple(
+            layer.axis if isinstance(layer.axis, list) else [layer.axis]
+        )
+        mean, variance = ops.moments(x, axes, keepdims=True)
+        centred = x - mean
+        # As the layer has it, but for its slope: what it does to a constant.
+        y = layer(x, *args, **kwargs)
+        scale = ops.stop_gradient(ops.rsqrt(variance + layer.epsilon))
+        linear = centred * scale
+        if layer.gamma is not None:
+            linear = linear * ops.cast(layer.gamma, x.dtype)
+        return linear + ops.stop_gradient(y - linear)
+
+    return call

@@ -1,0 +1,185 @@
+"""Attribution maps of many images, and agreement with captum."""
+
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from test_case import TestCase
+
+from keras_vipa.layers import AttributionGradient
+from keras_vipa.transferability import attribution_maps
+
+FIXTURE = pathlib.Path(__file__).parent / "captum_fixture.npz"
+
+
+@pytest.fixture(scope="module")
+def captum():
+    with np.load(FIXTURE) as file:
+        return dict(file)
+
+
+def small_network(arrays, activation):
+    """The network of `captum_fixture.py`."""
+    x = keras.Input((12, 12, 3))
+    first = layers.Conv2D(5, 3, activation=activation, name="first")
+    second = layers.Conv2D(6, 3, activation=activation, name="second")
+    y = second(layers.AveragePooling2D(2)(first(x)))
+    y = layers.Dense(4, name="last")(layers.GlobalAveragePooling2D()(y))
+    model = keras.Model(x, y)
+    for name in ("first", "second", "last"):
+        weights = [
+            arrays[f"{activation}/{name}/{w}"] for w in ("kernel", "bias")
+        ]
+        model.get_layer(name).set_weights(weights)
+    return model
+
+
+class TestCaptum(TestCase):
+    @pytest.mark.parametrize("activation", ["relu", "tanh"])
+    @pytest.mark.parametrize(
+        "method, atol",
+        [
+            ("saliency", 1e-7),
+            ("gradient_x_input", 1e-7),
+            ("epsilon_lrp", 1e-7),
+            ("integrated_gradients", 1e-6),
+        ],
+    )
+    def test_agrees(self, captum, activation, method, atol):
+        model = small_network(captum, activation)
+        images = captum[f"{activation}/images"]
+        maps = attribution_maps(model, images, method, 1, epsilon=0.01)
+        expected = captum[f"{activation}/{method}"]
+        self.assert_all_close(maps, expected, atol=atol, rtol=1e-3)
+        assert np.abs(expected).max() > 10 * atol
+
+    @pytest.mark.parametrize("activation", ["relu", "tanh"])
+    def test_methods_differ(self, captum, activation):
+        """Each would be noticed in the place of another one."""
+        maps = [
+            captum[f"{activation}/{method}"]
+            for method in ("gradient_x_input", "epsilon_lrp")
+        ]
+        assert np.abs(maps[0] - maps[1]).max() > 1e-4
+
+
+def network(shape=(None, None, 3)):
+    x = keras.Input(shape)
+    y = layers.Conv2D(4, 3, activation="relu")(x)
+    return keras.Model(x, layers.GlobalAveragePooling2D()(y), name="small")
+
+
+def pictures(count=7, size=8):
+    generator = np.random.default_rng(0)
+    return generator.integers(0, 256, (count, size, size, 3)).astype("uint8")
+
+
+class TestMaps(TestCase):
+    @pytest.fixture
+    def model(self):
+        return network()
+
+    @pytest.mark.parametrize("batch_size", [1, 3, 7, 100])
+    def test_batches(self, model, batch_size):
+        images = pictures() / np.float32(255)
+        maps = attribution_maps(model, images, batch_size=batch_size)
+        assert maps.dtype == "float32"
+        expected = AttributionGradient(model, "gradient_x_input")(images)
+        self.assert_all_close(maps, expected)
+
+    def test_levels(self, model):
+        self.assert_all_close(
+            attribution_maps(model, pictures()),
+            attribution_maps(model, pictures() / 255.0),
+        )
+
+    def test_reductions(self, model):
+        maps = attribution_maps(model, pictures())
+        for reduction, expected in (
+            ("mean", maps.mean(axis=-1)),
+            ("sum", maps.sum(axis=-1)),
+            ("max", np.abs(maps).max(axis=-1)),
+        ):
+            actual = attribution_maps(model, pictures(), reduction=reduction)
+            self.assert_all_close(actual, expected)
+
+    def test_a_class_of_each_image(self, model):
+        classes = np.array([0, 1, 2, 3, 2, 1, 0])
+        maps = attribution_maps(model, pictures(), target=classes, batch_size=3)
+        for unit in range(4):
+            own = attribution_maps(model, pictures(), target=unit)
+            chosen = classes == unit
+            self.assert_all_close(maps[chosen], own[chosen])
+
+    def test_any_size(self, model):
+        assert attribution_maps(model, pictures(2, 11)).shape == (2, 11, 11, 3)
+
+    def test_xla(self, model):
+        self.assert_all_close(
+            attribution_maps(model, pictures(), jit_compile=True),
+            attribution_maps(model, pictures()),
+        )
+
+    def test_progress(self, model, capsys):
+        attribution_maps(model, pictures())
+        assert capsys.readouterr().out == ""
+        attribution_maps(model, pictures(), batch_size=2, verbose=1)
+        assert "7/7" in capsys.readouterr().out
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        "images, message",
+        [
+            (pictures()[0], r"`images` must be.*\(8, 8, 3\)"),
+            (pictures()[:0], r"`images` must be.*\(0, 8, 8, 3\)"),
+            (pictures().astype("int64"), "`images` must be.*int64"),
+            (pictures(2, 9), r"must be \(8, 8, 3\) for 'small'.*\(2, 9, 9"),
+            (pictures()[..., :1], r"must be \(8, 8, 3\) for.*\(7, 8, 8, 1\)"),
+            (np.full((2, 8, 8, 3), np.nan), "maps of 'small' by .* not finite"),
+        ],
+    )
+    def test_images(self, images, message):
+        with pytest.raises(ValueError, match=message):
+            attribution_maps(network((8, 8, 3)), images)
+
+    @pytest.mark.parametrize(
+        "options, message",
+        [
+            ({"reduction": "median"}, "`reduction` must be.*'median'"),
+            ({"target": [0, 1]}, "each of 7 images. Received: 2"),
+            ({"method": "lime"}, "`method` must be one of"),
+        ],
+    )
+    def test_options(self, options, message):
+        with pytest.raises(ValueError, match=message):
+            attribution_maps(network(), pictures(), **options)
+
+
+# Those of which epsilon-LRP was tried.
+APPLICATIONS = [
+    "VGG16",
+    "ResNet50V2",
+    "MobileNetV2",
+    "MobileNetV3Small",
+    "EfficientNetB0",
+    "DenseNet121",
+    "ConvNeXtTiny",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_applications(name):
+    """Finite maps of the networks of Keras, which compute what they did."""
+    make = getattr(keras.applications, name)
+    model = make(weights=None, include_top=False, input_shape=(64, 64, 3))
+    images = pictures(2, 64) / np.float32(255)
+    layer = AttributionGradient(model, "epsilon_lrp", epsilon=1e-9)
+    expected = keras.ops.convert_to_numpy(model(images, training=False))
+    actual = keras.ops.convert_to_numpy(layer._forward(images))
+    np.testing.assert_allclose(actual, expected, atol=1e-5, rtol=1e-3)
+    maps = attribution_maps(model, images, "epsilon_lrp", epsilon=1e-9)
+    assert np.isfinite(maps).all() and np.abs(maps).max() > 0
