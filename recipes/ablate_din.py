@@ -60,13 +60,8 @@ def parse():
 
 matplotlib.use("Agg")
 MEASURES = ("style", "content", "wrong style")
-SMOKE = {
-    "steps": (2, 2),
-    "size": 32,
-    "crops": 8,
-    "batch": 2,
-    "variants": ["adain, shared encoder", "din depthwise 1x1"],
-}
+SMOKE = {"steps": (2, 2), "size": 32, "crops": 8, "batch": 2}
+SMOKE["variants"] = ["adain, shared encoder", "din depthwise 1x1"]
 
 
 class SharedEncoderAdaIN(DIN):
@@ -105,10 +100,9 @@ def read(folder, kind, args, seed):
     if len(pictures) <= count:
         raise ValueError(f"More {kind} are needed. Received: {len(pictures)}")
     crops, size = datasets.random_crops, args.size
-    is_style = kind == "paintings"
-    train_on = crops(pictures[count:], args.crops, size, seed, widen=is_style)
-    each = -(-40 // count)
-    held = [crops([picture], each, size, seed) for picture in pictures[:count]]
+    widen = kind == "paintings"
+    train_on = crops(pictures[count:], args.crops, size, seed, widen=widen)
+    held = [crops([p], -(-40 // count), size, seed) for p in pictures[:count]]
     return train_on, np.concatenate(held)[:40]
 
 
