@@ -9,6 +9,7 @@ from keras_vipa.utils.gradients import input_gradient
 from keras_vipa.utils.relevance import relevance_model
 
 METHODS = (
+    "gradient",
     "saliency",
     "gradient_x_input",
     "epsilon_lrp",
@@ -24,6 +25,7 @@ class AttributionGradient(layers.Layer):
     `g = dy/dx`, the maps are
 
     ```
+    gradient             = g
     saliency             = |g|
     gradient_x_input     = g x
     epsilon_lrp          = g_eps x
@@ -44,7 +46,7 @@ class AttributionGradient(layers.Layer):
             functional or sequential, of layers that are linear but for
             elementwise activations, or pooling, layer normalization, or
             products; its weights are used, not copied.
-        method: string. One of the four above.
+        method: string. One of those above.
         target: what is explained. `None` for the sum of all outputs (that of
             the features of an encoder, as the paper has it); an integer for a
             unit of the output, its last axis; or a callable, registered with
@@ -83,7 +85,7 @@ class AttributionGradient(layers.Layer):
 
     Differences from the paper:
 
-    1. Integrated gradients are not in it.
+    1. Integrated gradients and the plain gradient are not in it.
     2. In a product of n tensors of one shape each gets one n-th of the
        relevance, smaller ones (gates) get none, and the deviation of layer
        normalization is a constant; the paper's networks have none of these.
@@ -140,6 +142,8 @@ class AttributionGradient(layers.Layer):
         if self.method == "integrated_gradients":
             return self._integrate(explained, images)
         gradient = input_gradient(explained, images)
+        if self.method == "gradient":
+            return gradient
         if self.method == "saliency":
             return ops.abs(gradient)
         return gradient * images

@@ -35,8 +35,9 @@ def attribution_maps(
         model: Keras model with one input, images.
         images: array `(n, height, width, channels)` as the model takes it;
             uint8 is scaled to [0, 1].
-        method: string. `"saliency"`, `"gradient_x_input"`, `"epsilon_lrp"` or
-            `"integrated_gradients"`, see `AttributionGradient`.
+        method: string. `"gradient"`, `"saliency"`, `"gradient_x_input"`,
+            `"epsilon_lrp"` or `"integrated_gradients"`, see
+            `AttributionGradient`.
         target: `None` for the sum of all outputs, an integer for a unit of the
             output, an integer array `(n,)` for a unit of each image, or a
             callable from the outputs to a tensor that is summed.

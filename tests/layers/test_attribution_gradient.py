@@ -58,10 +58,14 @@ class TestLinear(TestCase):
     def test_a_unit(self, target):
         model, kernel = linear()
         x, weights = images(), kernel[..., target]
-        self.assert_all_close(
-            maps_of(model, x, "saliency", target=target),
-            np.repeat(np.abs(weights)[None], 3, axis=0),
-        )
+        for method, expected in (
+            ("gradient", weights),
+            ("saliency", np.abs(weights)),
+        ):
+            self.assert_all_close(
+                maps_of(model, x, method, target=target),
+                np.repeat(expected[None], 3, axis=0),
+            )
         for method in METHODS[1:]:
             self.assert_all_close(
                 maps_of(model, x, method, target=target), weights * x

@@ -1,0 +1,408 @@
+"""ModelSpace: trained networks as points, near if one transfers to another."""
+
+import json
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_vipa.transferability import measures
+from keras_vipa.transferability.attribution import attribution_maps
+from keras_vipa.utils.files import written_beside
+
+MEASURES = ("maps", "graph", "edges", "curves", "rsa", "cka")
+DEFAULT_MEASURES = ("maps", "graph", "edges", "rsa", "cka")
+
+
+class ModelSpace:
+    """Networks as points, by what they do with the same unlabelled images.
+
+    The maps of a network on the probe images are its coordinates; the mean
+    cosine of the maps of two networks is their affinity, and the networks of
+    highest affinity to a target are the sources to start from. No labels are
+    read, nothing is trained, and the networks may differ in all but that they
+    take images. What is kept of each is enough for all comparisons, so that
+    adding a network never touches the others.
+
+    All networks see the same pixels: images are resized to what a network takes
+    and pass its `preprocess` within the computation, and maps are those of the
+    probe images themselves, scaled to [-1, 1].
+
+    Measures:
+
+    - `"maps"`: the paper's, mean cosine of attribution maps;
+    - `"edges"`: DEPARA's edges, Spearman's correlation of the cosines between
+      the features of all pairs of images;
+    - `"graph"`: DEPARA, `maps + 0.25 edges`;
+    - `"curves"`: ModelGiF, mean cosine of cumulative integrated gradients; not
+      among the default ones, since it takes `steps` times as long;
+    - `"rsa"`, `"cka"`: representational similarity analysis and linear centred
+      kernel alignment of the features, which need no gradient.
+
+    Args:
+        probe_images: array `(n, height, width, 3)`, uint8, or float in [0, 1].
+            The paper has about 1,000, of any kind.
+        method: string, of `attribution_maps`. Defaults to
+            `"gradient_x_input"`.
+        measures: list of strings, what is kept. Defaults to all but
+            `"curves"`.
+        pool: integer. Maps are compared as grids of so many cells a side.
+            Defaults to `None`: pixels, as in the paper.
+        projection: integer. Maps are kept as so many random combinations.
+            Defaults to `None`.
+        steps: integer. Points of a curve. ModelGiF has 50.
+        batch_size: integer. Images at a time.
+        seed: integer. Seed of projection and of the curves' baselines.
+
+    Attributes:
+        names: list of strings, in the order in which networks were added.
+        dead: dict, name -> how many of its maps are 0 everywhere, which have
+            affinity 0 with all.
+
+    Raises:
+        ValueError: If an argument is not as above.
+
+    Example:
+
+    >>> probes = np.random.default_rng(0).uniform(size=(6, 16, 16, 3))
+    >>> space = ModelSpace(probes)
+    >>> for name in ("one", "two", "three"):
+    ...     x = keras.Input((16, 16, 3))
+    ...     y = keras.layers.Conv2D(4, 3, activation="relu")(x)
+    ...     space.add(name, keras.Model(x, y))
+    >>> space.affinity().shape
+    (3, 3)
+    >>> [name for name, _ in space.rank("one")] in (
+    ...     ["two", "three"], ["three", "two"]
+    ... )
+    True
+
+    Differences from the paper:
+
+    1. The distance is `1 - S`, with `S` the mean cosine, where the paper (as
+       we recall it) has `1 / S`: the same order, and finite.
+    2. Maps are multiplied by the probe image, in [-1, 1], and not by what each
+       network makes of it.
+    3. `pool` and `projection` are ours.
+
+    Reference:
+
+    - Song et al., "Deep Model Transferability from Attribution Maps", NeurIPS
+      2019, https://arxiv.org/abs/1909.11902
+    - Song et al., "DEPARA: Deep Attribution Graph for Deep Knowledge
+      Transferability", CVPR 2020, https://arxiv.org/abs/2003.07496
+    - Song et al., "ModelGiF: Gradient Fields for Model Functional Distance",
+      ICCV 2023, https://arxiv.org/abs/2309.11013
+    """
+
+    def __init__(
+        self,
+        probe_images,
+        method="gradient_x_input",
+        measures=DEFAULT_MEASURES,
+        pool=None,
+        projection=None,
+        steps=10,
+        batch_size=32,
+        seed=0,
+    ):
+        self.probe_images = _check_probes(probe_images)
+        unknown = set(measures) - set(MEASURES)
+        if unknown or not measures:
+            raise ValueError(
+                f"`measures` must be some of {MEASURES}. "
+                f"Received: measures={list(measures)}"
+            )
+        largest = min(self.probe_images.shape[1:3])
+        if pool is not None and not 1 <= pool <= largest:
+            raise ValueError(
+                f"`pool` must be from 1 to {largest}. Received: pool={pool}"
+            )
+        self.settings = {
+            "method": method,
+            "measures": list(measures),
+            "pool": pool,
+            "projection": projection,
+            "steps": steps,
+            "batch_size": batch_size,
+            "seed": seed,
+        }
+        self.names = []
+        self.dead = {}
+        self._vectors = {name: [] for name in measures}
+
+    def add(self, name, model, preprocess=None, target=None):
+        """Compute and keep what is needed of a network.
+
+        Args:
+            name: string, new.
+            model: Keras model with one input, images `(height, width, 3)`; an
+                encoder whose output is not negative, since the sum of outputs
+                of both signs says nothing.
+            preprocess: callable or layer, what the network wants done to images
+                in [0, 255], as `keras.applications` have it. Defaults to
+                `None`: it takes images in [0, 1].
+            target: `None` or a callable, of `AttributionGradient`.
+
+        Raises:
+            ValueError: If the name is taken, the model has several inputs or no
+                gradient, or what it gives is not finite.
+        """
+        if name in self.names:
+            raise ValueError(f"There is a network of that name: {name!r}")
+        framed = self._frame(name, model, preprocess)
+        settings = self.settings
+        images = 2.0 * self.probe_images - 1.0
+        wanted, found, dead = set(settings["measures"]), {}, 0
+        if wanted & {"maps", "graph"}:
+            maps = attribution_maps(
+                framed,
+                images,
+                settings["method"],
+                target,
+                "mean",
+                settings["batch_size"],
+            )
+            found["maps"], dead = measures.map_vector(
+                maps, settings["pool"], settings["projection"], settings["seed"]
+            )
+        if wanted & {"edges", "graph", "rsa", "cka"}:
+            features = self._features(name, framed, images)
+            found["edges"] = measures.edge_vector(features)
+            found["rsa"] = measures.rsa_vector(features)
+            found["cka"] = measures.cka_vector(features)
+        if "graph" in wanted:
+            found["graph"] = measures.graph_vector(
+                found["maps"], found["edges"]
+            )
+        if "curves" in wanted:
+            curves = gradient_curves(
+                framed,
+                images,
+                settings["steps"],
+                target,
+                settings["batch_size"],
+                settings["seed"],
+            )
+            found["curves"] = measures.curve_vector(curves, settings["pool"])
+        for key, vectors in self._vectors.items():
+            vectors.append(found[key].astype("float16"))
+        self.names.append(name)
+        self.dead[name] = dead
+
+    def _frame(self, name, model, preprocess):
+        """The network on images in [-1, 1] of the size of the probe images."""
+        shapes = [x.shape[1:] for x in getattr(model, "inputs", None) or []]
+        if len(shapes) > 1 or any(len(s) != 3 or s[-1] != 3 for s in shapes):
+            raise ValueError(
+                "A network must take images (height, width, 3), one input. "
+                f"Received: {name!r} with inputs {shapes}"
+            )
+        images = keras.Input(self.probe_images.shape[1:])
+        scale = 0.5 if preprocess is None else 127.5
+        x = layers.Rescaling(scale, offset=scale)(images)
+        size = shapes[0][:2] if shapes else (None, None)
+        if None not in size and size != self.probe_images.shape[1:3]:
+            x = layers.Resizing(*size)(x)
+        if preprocess is not None:
+            x = preprocess(x)
+        return keras.Model(images, model(x), name="framed")
+
+    def _features(self, name, framed, images):
+        size = self.settings["batch_size"]
+        outputs = framed.predict(images, batch_size=size, verbose=0)
+        parts = keras.tree.flatten(outputs)
+        features = [part.reshape(len(images), -1) for part in parts]
+        features = np.concatenate(features, axis=1)
+        if not np.isfinite(features).all():
+            raise ValueError(f"The outputs of {name!r} are not finite.")
+        return features
+
+    def affinity(self, measure="maps"):
+        """How much the networks have in common.
+
+        Args:
+            measure: string, one of those that are kept.
+
+        Returns:
+            A float32 array `(networks, networks)`, symmetric.
+
+        Raises:
+            ValueError: If the measure is not kept or there are fewer than two
+                networks.
+        """
+        rows = self._matrix(measure)
+        return rows @ rows.T
+
+    def rank(self, target, measure="maps"):
+        """The sources for a target, best first.
+
+        Args:
+            target: string, name of a network.
+            measure: string, one of those that are kept.
+
+        Returns:
+            A list of pairs of name and affinity, without the target itself.
+
+        Raises:
+            ValueError: As `affinity`, or if there is no such network.
+        """
+        rows = self._matrix(measure)
+        if target not in self.names:
+            raise ValueError(
+                f"The networks are {self.names}. Received: target={target!r}"
+            )
+        own = self.names.index(target)
+        scores = rows @ rows[own]
+        order = np.argsort(-scores, kind="stable")
+        return [(self.names[i], float(scores[i])) for i in order if i != own]
+
+    def tree(self, measure="maps", linkage="average"):
+        """Cluster the networks by their distance, `1 - affinity`.
+
+        Args:
+            measure: string, one of those that are kept.
+            linkage: string, of `scipy.cluster.hierarchy.linkage`.
+
+        Returns:
+            An array `(networks - 1, 4)` for
+            `scipy.cluster.hierarchy.dendrogram`.
+
+        Raises:
+            ImportError: If SciPy is not installed.
+            ValueError: As `affinity`.
+        """
+        try:
+            from scipy.cluster import hierarchy
+        except ImportError as error:
+            raise ImportError(
+                "`tree` needs SciPy: pip install scipy"
+            ) from error
+        distances = 1.0 - self.affinity(measure)
+        upper = distances[np.triu_indices(len(distances), 1)]
+        return hierarchy.linkage(
+            np.maximum(upper, 0.0), linkage, optimal_ordering=True
+        )
+
+    def bytes_per_model(self):
+        """What is kept of a network, in bytes, for each measure."""
+        return {
+            key: vectors[0].nbytes
+            for key, vectors in self._vectors.items()
+            if vectors
+        }
+
+    def save(self, path):
+        """Write the space, whole or not at all.
+
+        Args:
+            path: string or path of a `.npz` file.
+        """
+        arrays = {f"of {k}": np.stack(v) for k, v in self._vectors.items() if v}
+        state = {"settings": self.settings, "names": self.names}
+        state["dead"] = self.dead
+        with written_beside(path) as part, open(part, "wb") as file:
+            np.savez(
+                file,
+                state=json.dumps(state),
+                probe_images=self.probe_images,
+                **arrays,
+            )
+
+    @classmethod
+    def load(cls, path):
+        """Read a space that was saved.
+
+        Args:
+            path: string or path.
+
+        Returns:
+            A `ModelSpace`, to which networks can be added.
+
+        Raises:
+            ValueError: If it is missing or no such file.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                state = json.loads(str(file["state"]))
+                space = cls(file["probe_images"], **state["settings"])
+                space.names, space.dead = state["names"], state["dead"]
+                for key in space._vectors if space.names else ():
+                    space._vectors[key] = list(file[f"of {key}"])
+        except Exception as error:
+            raise ValueError(
+                "A space must be in a file of `ModelSpace.save` "
+                f"({type(error).__name__}). Received: {path}"
+            ) from error
+        return space
+
+    def _matrix(self, measure):
+        """Vectors of all networks, as float32 rows."""
+        if measure not in self._vectors:
+            raise ValueError(
+                f"This space keeps {list(self._vectors)}. "
+                f"Received: measure={measure!r}"
+            )
+        if len(self.names) < 2:
+            raise ValueError(
+                f"At least two networks are needed. Received: {len(self.names)}"
+            )
+        return np.stack(self._vectors[measure]).astype("float32")
+
+
+def gradient_curves(
+    model, images, steps=10, target=None, batch_size=32, seed=0
+):
+    """ModelGiF's curves through the field of gradients.
+
+    `gamma_m(x) = (x - x') sum_{k <= m} w_k grad f(x' + alpha_k (x - x'))`, a
+    mean over channels, with Gauss-Legendre nodes `alpha_k` and weights `w_k`,
+    and another of the images as `x'`.
+
+    Args:
+        model: Keras model with one input.
+        images: float array `(n, height, width, channels)`, two or more.
+        steps: integer. Nodes.
+        target: `None` or a callable, of `AttributionGradient`.
+        batch_size: integer.
+        seed: integer. Seed of the order in which images are the others'
+            baselines.
+
+    Returns:
+        A float32 array `(steps, n, height, width)`.
+    """
+    order = np.random.default_rng(seed).permutation(len(images))
+    baselines = np.empty_like(images)
+    # The next one in a circle: never itself.
+    baselines[order] = images[np.roll(order, 1)]
+    nodes, weights = np.polynomial.legendre.leggauss(steps)
+    curves, total = [], 0.0
+    for node, weight in zip((nodes + 1) / 2, weights / 2):
+        place = baselines + np.float32(node) * (images - baselines)
+        gradient = attribution_maps(
+            model, place, "gradient", target, batch_size=batch_size
+        )
+        total = total + weight * gradient
+        curves.append(((images - baselines) * total).mean(axis=-1))
+    return np.stack(curves).astype("float32")
+
+
+def _check_probes(images):
+    images = np.asarray(images)
+    is_number = images.dtype.kind == "f" or images.dtype == "uint8"
+    if images.ndim != 4 or images.shape[-1] != 3 or len(images) < 3:
+        is_number = False
+    if not is_number:
+        raise ValueError(
+            "`probe_images` must be three or more images (n, height, width, 3),"
+            f" uint8 or float. Received: shape={images.shape}, "
+            f"dtype={images.dtype}"
+        )
+    scale = 255.0 if images.dtype == "uint8" else 1.0
+    images = (images / scale).astype("float32")
+    if not (np.abs(images - 0.5) <= 0.5001).all():
+        raise ValueError(
+            "`probe_images` must be in [0, 1] if they are float. Received: "
+            f"values from {images.min():.4g} to {images.max():.4g}"
+        )
+    return images

@@ -1,0 +1,158 @@
+"""How good an estimated ranking of sources is, against measured transfer.
+
+Scores are arrays `(sources, targets)`, higher for a better source. Pairs that
+do not count, such as a network with itself, are NaN in `truth`; a target all of
+whose pairs are is left out.
+"""
+
+import numpy as np
+
+from keras_vipa.transferability.measures import average_ranks
+from keras_vipa.transferability.measures import unit
+
+
+def precision_at_k(scores, truth, k, relevant=5):
+    """Share of the best `k` sources by `scores` that are truly among the best.
+
+    Args:
+        scores: array `(sources, targets)`.
+        truth: array of the same shape, measured transfer.
+        k: integer. How many sources are taken.
+        relevant: integer. How many of the truly best ones count. 5 in the
+            paper.
+
+    Returns:
+        A float, the mean over targets.
+
+    Raises:
+        ValueError: If the arrays do not fit together or `k` is larger than the
+            number of sources.
+
+    Example:
+
+    >>> truth = np.array([[3.0], [2.0], [1.0]])
+    >>> precision_at_k(np.array([[3.0], [1.0], [2.0]]), truth, 2, relevant=2)
+    0.5
+    """
+    return _hits(scores, truth, k, relevant) / k
+
+
+def recall_at_k(scores, truth, k, relevant=5):
+    """Share of the truly best sources that are among the best `k` by `scores`.
+
+    Args:
+        scores: array `(sources, targets)`.
+        truth: array of the same shape.
+        k: integer.
+        relevant: integer.
+
+    Returns:
+        A float, the mean over targets.
+
+    Raises:
+        ValueError: As `precision_at_k`.
+
+    Example:
+
+    >>> truth = np.array([[3.0], [2.0], [1.0]])
+    >>> recall_at_k(truth, truth, 1, relevant=2)
+    0.5
+    """
+    return _hits(scores, truth, k, relevant) / relevant
+
+
+def rank_correlations(scores, truth):
+    """Spearman's correlation of scores and truth for each target.
+
+    Args:
+        scores: array `(sources, targets)`.
+        truth: array of the same shape.
+
+    Returns:
+        An array `(targets,)`; NaN for targets that are left out.
+
+    Example:
+
+    >>> truth = np.array([[3.0], [2.0], [1.0]])
+    >>> rank_correlations(-truth, truth).round(6).tolist()
+    [-1.0]
+    """
+    scores, truth = _check(scores, truth)
+    found = np.full(scores.shape[1], np.nan)
+    for target, (own, true) in _columns(scores, truth):
+        ranks = [average_ranks(values) for values in (own, true)]
+        one, other = (unit(values - values.mean()) for values in ranks)
+        found[target] = float(one.astype("float64") @ other)
+    return found
+
+
+def permutation_test(scores, truth, permutations=1000, seed=0):
+    """Whether scores say more of the truth than those of exchanged networks.
+
+    The networks of `scores` are exchanged at random, sources and targets alike
+    (rows and columns, if it is square), and the mean rank correlation is
+    computed again.
+
+    Args:
+        scores: array `(sources, targets)`.
+        truth: array of the same shape.
+        permutations: integer.
+        seed: integer.
+
+    Returns:
+        A float, the share of permutations (the given order counted as one)
+        whose mean correlation is at least that of `scores`.
+
+    Example:
+
+    >>> truth = np.random.default_rng(0).normal(size=(8, 8))
+    >>> permutation_test(truth, truth, permutations=99)
+    0.01
+    """
+    scores, truth = _check(scores, truth)
+    generator = np.random.default_rng(seed)
+    reached = np.nanmean(rank_correlations(scores, truth))
+    is_square = scores.shape[0] == scores.shape[1]
+    count = 1
+    for _ in range(permutations):
+        order = generator.permutation(len(scores))
+        other = scores[order][:, order] if is_square else scores[order]
+        count += np.nanmean(rank_correlations(other, truth)) >= reached
+    return float(count / (permutations + 1))
+
+
+def _check(scores, truth):
+    scores, truth = (np.asarray(x, "float64") for x in (scores, truth))
+    if scores.ndim != 2 or scores.shape != truth.shape:
+        raise ValueError(
+            "Scores and truth must be arrays (sources, targets) of one shape. "
+            f"Received: {scores.shape} and {truth.shape}"
+        )
+    there = ~np.isnan(truth)
+    if not there.any() or np.isnan(scores[there]).any():
+        raise ValueError("Every pair with a truth must have a score.")
+    return scores, truth
+
+
+def _columns(scores, truth):
+    """Target -> scores and truth of its candidates."""
+    for target in range(truth.shape[1]):
+        there = ~np.isnan(truth[:, target])
+        if there.any():
+            yield target, (scores[there, target], truth[there, target])
+
+
+def _hits(scores, truth, k, relevant):
+    scores, truth = _check(scores, truth)
+    hits = []
+    for _, (own, true) in _columns(scores, truth):
+        if not 1 <= k <= len(own):
+            raise ValueError(
+                f"`k` must be from 1 to {len(own)} sources. Received: k={k}"
+            )
+        best = [
+            set(np.argsort(-x, kind="stable")[:n])
+            for x, n in ((own, k), (true, relevant))
+        ]
+        hits.append(len(best[0] & best[1]))
+    return float(np.mean(hits))

@@ -1,0 +1,240 @@
+"""Label-based scores of a source network for a target: the peers' baselines.
+
+All take what the source network says of labelled images of the target, and are
+higher for a better source. The measures of `ModelSpace` need no labels.
+"""
+
+import numpy as np
+
+
+def nce(source_classes, labels):
+    """Negative conditional entropy of the labels, given the source's classes.
+
+    `sum p(z, y) log p(y | z)` in the empirical distribution, in nats: 0 if the
+    source's class tells the label, and less otherwise.
+
+    Args:
+        source_classes: integer array `(n,)`, the class that the source network
+            gives to each image.
+        labels: integer array `(n,)`, the target's class of each image.
+
+    Returns:
+        A float, at most 0.
+
+    Raises:
+        ValueError: If the arrays do not fit together.
+
+    Example:
+
+    >>> nce([0, 0, 1, 1], [1, 1, 0, 0])
+    0.0
+    >>> round(nce([0, 0, 0, 0], [1, 1, 0, 0]), 4)
+    -0.6931
+
+    Reference:
+
+    - Tran et al., "Transferability and Hardness of Supervised Classification
+      Tasks", ICCV 2019
+    """
+    source_classes, labels = _classes(source_classes), _classes(labels)
+    if len(source_classes) != len(labels):
+        raise ValueError(
+            "Each image must have a class and a label. Received: "
+            f"{len(source_classes)} and {len(labels)}"
+        )
+    joint = np.zeros((source_classes.max() + 1, labels.max() + 1))
+    np.add.at(joint, (source_classes, labels), 1.0 / len(labels))
+    of_source = joint.sum(axis=1, keepdims=True)
+    there = joint > 0
+    conditional = np.divide(joint, of_source, where=there, out=joint.copy())
+    return float(np.sum(joint[there] * np.log(conditional[there])))
+
+
+def leep(probabilities, labels):
+    """Log expected empirical prediction.
+
+    Mean log likelihood of the labels by `sum_z p(y | z) theta(x)_z`, with
+    `theta` what the source network says and `p(y | z)` from the joint
+    distribution of that and the labels.
+
+    Args:
+        probabilities: array `(n, source_classes)`, the source's softmax for
+            each image.
+        labels: integer array `(n,)`.
+
+    Returns:
+        A float, at most 0.
+
+    Raises:
+        ValueError: If the arrays do not fit together, or the rows are no
+            probabilities.
+
+    Example:
+
+    >>> leep([[1.0, 0.0], [0.0, 1.0]], [1, 0])
+    0.0
+
+    Reference:
+
+    - Nguyen et al., "LEEP: A New Measure to Evaluate Transferability of Learned
+      Representations", ICML 2020, https://arxiv.org/abs/2002.12462
+    """
+    theta, labels = _pair(probabilities, labels)
+    if (theta < 0).any() or not np.allclose(theta.sum(axis=1), 1.0, atol=1e-3):
+        raise ValueError(
+            "`probabilities` must be rows that sum to 1. Received: sums from "
+            f"{theta.sum(axis=1).min():.4g} to {theta.sum(axis=1).max():.4g}"
+        )
+    joint = np.eye(labels.max() + 1)[labels].T @ theta / len(labels)
+    of_source = joint.sum(axis=0)
+    conditional = np.divide(
+        joint, of_source, where=of_source > 0, out=np.zeros_like(joint)
+    )
+    expected = (theta @ conditional.T)[np.arange(len(labels)), labels]
+    return float(np.mean(np.log(expected)))
+
+
+def h_score(features, labels):
+    """Share of the features' variance that is between the classes.
+
+    `tr(cov(f)^-1 cov(E[f | y]))`, with the pseudo-inverse.
+
+    Args:
+        features: array `(n, size)` of the source network.
+        labels: integer array `(n,)`.
+
+    Returns:
+        A float, at least 0 and at most the rank of the features.
+
+    Raises:
+        ValueError: If the arrays do not fit together.
+
+    Example:
+
+    >>> features = np.array([[1.0], [1.0], [-1.0], [-1.0]])
+    >>> round(h_score(features, [0, 0, 1, 1]), 6)
+    1.0
+
+    Reference:
+
+    - Bao et al., "An Information-Theoretic Approach to Transferability in Task
+      Transfer Learning", ICIP 2019
+    """
+    features, labels = _pair(features, labels)
+    centred = features - features.mean(axis=0)
+    means = np.zeros_like(centred)
+    for label in np.unique(labels):
+        means[labels == label] = centred[labels == label].mean(axis=0)
+    # Of cov(f) and cov(E[f | y]) the divisor n is the same.
+    inverse = np.linalg.pinv(centred.T @ centred, rcond=1e-10, hermitian=True)
+    return float(np.trace(inverse @ (means.T @ means)))
+
+
+def log_me(features, labels, steps=100, tolerance=1e-5):
+    """Log maximum evidence of a linear model on the features, per image.
+
+    For each class, with targets 1 for its images and 0 for the others, the
+    evidence `p(y | F)` of Bayesian linear regression with weights
+    `N(0, I / alpha)` and noise `N(0, 1 / beta)` is maximized over alpha and
+    beta by the fixed point
+
+    ```
+    gamma = sum_i beta s_i^2 / (alpha + beta s_i^2)
+    alpha = gamma / |m|^2,   beta = (n - gamma) / |F m - y|^2
+    ```
+
+    with `s` the singular values of the features and `m` the mean of the
+    weights. The score is the mean over classes of the log evidence over n.
+
+    Args:
+        features: array `(n, size)` of the source network.
+        labels: integer array `(n,)`, or float array `(n, targets)` to score a
+            regression.
+        steps: integer. Steps of the fixed point at most.
+        tolerance: float. It ends when `alpha / beta` changes by less than this
+            part of itself.
+
+    Returns:
+        A float.
+
+    Raises:
+        ValueError: If the arrays do not fit together.
+
+    Example:
+
+    >>> generator = np.random.default_rng(0)
+    >>> labels = np.arange(60) % 2
+    >>> useless = generator.normal(size=(60, 4))
+    >>> useful = useless + labels[:, None]
+    >>> log_me(useful, labels) > log_me(useless, labels)
+    True
+
+    Reference:
+
+    - You et al., "LogME: Practical Assessment of Pre-trained Models for
+      Transfer Learning", ICML 2021, https://arxiv.org/abs/2102.11005
+    """
+    is_regression = np.ndim(labels) == 2
+    count = len(labels)
+    if is_regression:
+        targets = np.asarray(labels, "float64")
+        features, _ = _pair(features, np.zeros(count, int))
+    else:
+        features, labels = _pair(features, labels)
+        targets = np.eye(labels.max() + 1)[labels]
+        targets = targets[:, targets.any(axis=0)]
+    u, s, _ = np.linalg.svd(features, full_matrices=False)
+    evidences = [
+        _evidence(u, s, y, count, features.shape[1], steps, tolerance)
+        for y in targets.T
+    ]
+    return float(np.mean(evidences))
+
+
+def _evidence(u, s, y, count, size, steps, tolerance):
+    """Log evidence over n of one target, at its maximum."""
+    square = s**2
+    along = u.T @ y
+    # What of the target no weights can reach.
+    rest = max(float(y @ y - along @ along), 0.0)
+    alpha = beta = 1.0
+    for _ in range(steps):
+        ratio = alpha / beta
+        gamma = np.sum(square / (square + ratio))
+        norm = np.sum((s * along / (square + ratio)) ** 2)
+        error = np.sum((ratio * along / (square + ratio)) ** 2) + rest
+        alpha = gamma / max(norm, 1e-12)
+        beta = (count - gamma) / max(error, 1e-12)
+        if abs(alpha / beta - ratio) <= tolerance * ratio:
+            break
+    ratio = alpha / beta
+    norm = np.sum((s * along / (square + ratio)) ** 2)
+    error = np.sum((ratio * along / (square + ratio)) ** 2) + rest
+    determinant = np.sum(np.log(alpha + beta * square))
+    determinant += (size - len(s)) * np.log(alpha)
+    evidence = size * np.log(alpha) + count * np.log(beta / (2 * np.pi))
+    return (evidence - determinant - beta * error - alpha * norm) / (2 * count)
+
+
+def _classes(values):
+    array = np.asarray(values)
+    if array.ndim != 1 or not array.size or array.dtype.kind not in "iu":
+        raise ValueError(
+            "Classes must be a whole number for each image. Received: "
+            f"shape={array.shape}, dtype={array.dtype}"
+        )
+    if array.min() < 0:
+        raise ValueError(f"Classes must be at least 0. Received: {array.min()}")
+    return array
+
+
+def _pair(features, labels):
+    features, labels = np.asarray(features, "float64"), _classes(labels)
+    if features.ndim != 2 or len(features) != len(labels):
+        raise ValueError(
+            "There must be a row of features and a label for each image. "
+            f"Received: features.shape={features.shape}, {len(labels)} labels"
+        )
+    if not np.isfinite(features).all():
+        raise ValueError("Features must be finite.")
+    return features, labels
