@@ -6,8 +6,13 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_vipa.transferability import measures
 from keras_vipa.transferability.attribution import attribution_maps
+from keras_vipa.transferability.measures import cka_vector
+from keras_vipa.transferability.measures import curve_vector
+from keras_vipa.transferability.measures import edge_vector
+from keras_vipa.transferability.measures import graph_vector
+from keras_vipa.transferability.measures import map_vector
+from keras_vipa.transferability.measures import rsa_vector
 from keras_vipa.utils.files import written_beside
 
 MEASURES = ("maps", "graph", "edges", "curves", "rsa", "cka")
@@ -163,18 +168,16 @@ class ModelSpace:
                 "mean",
                 settings["batch_size"],
             )
-            found["maps"], dead = measures.map_vector(
+            found["maps"], dead = map_vector(
                 maps, settings["pool"], settings["projection"], settings["seed"]
             )
         if wanted & {"edges", "graph", "rsa", "cka"}:
             features = self._features(name, framed, images)
-            found["edges"] = measures.edge_vector(features)
-            found["rsa"] = measures.rsa_vector(features)
-            found["cka"] = measures.cka_vector(features)
+            found["edges"] = edge_vector(features)
+            found["rsa"] = rsa_vector(features)
+            found["cka"] = cka_vector(features)
         if "graph" in wanted:
-            found["graph"] = measures.graph_vector(
-                found["maps"], found["edges"]
-            )
+            found["graph"] = graph_vector(found["maps"], found["edges"])
         if "curves" in wanted:
             curves = gradient_curves(
                 framed,
@@ -184,7 +187,7 @@ class ModelSpace:
                 settings["batch_size"],
                 settings["seed"],
             )
-            found["curves"] = measures.curve_vector(curves, settings["pool"])
+            found["curves"] = curve_vector(curves, settings["pool"])
         for key, vectors in self._vectors.items():
             vectors.append(found[key].astype("float16"))
         self.names.append(name)
