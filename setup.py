@@ -18,6 +18,7 @@ EXTRAS = {
     "lite": ["ai-edge-litert>=2.0"],
     "onnx": ["onnx>=1.17", "onnxruntime>=1.20", "tf2onnx>=1.17"],
     "jax": ["jax>=0.5"],
+    "tree": ["scipy>=1.11"],
 }
 EXTRAS["test"] = [
     "pytest>=8",
@@ -26,6 +27,7 @@ EXTRAS["test"] = [
     *EXTRAS["lite"],
     *EXTRAS["onnx"],
     *EXTRAS["jax"],
+    *EXTRAS["tree"],
 ]
 
 setup(

@@ -6,6 +6,8 @@ from keras_vipa.datasets.folder import folder
 from keras_vipa.datasets.image_set import ImageSet
 from keras_vipa.datasets.image_set import class_groups
 from keras_vipa.datasets.named import named
+from keras_vipa.datasets.scene_tasks import scene_task
+from keras_vipa.datasets.scenes import scenes
 from keras_vipa.datasets.style_pairs import random_crops
 from keras_vipa.datasets.style_samples import style_samples
 from keras_vipa.datasets.tfds import tfds
@@ -20,6 +22,8 @@ __all__ = [
     "folder",
     "named",
     "random_crops",
+    "scene_task",
+    "scenes",
     "style_samples",
     "tfds",
 ]

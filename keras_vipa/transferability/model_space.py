@@ -279,7 +279,7 @@ class ModelSpace:
             from scipy.cluster import hierarchy
         except ImportError as error:
             raise ImportError(
-                "`tree` needs SciPy: pip install scipy"
+                '`tree` needs SciPy: pip install "keras_vipa[tree]"'
             ) from error
         distances = 1.0 - self.affinity(measure)
         upper = distances[np.triu_indices(len(distances), 1)]
