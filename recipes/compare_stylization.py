@@ -42,7 +42,7 @@ from keras_vipa.utils.images import fit_picture
 from keras_vipa.utils.images import save_picture
 from keras_vipa.utils.magenta import Magenta
 
-CONTENT_SIZE, STYLE_SIZE, CELL = 384, 256, 240
+CONTENT_SIZE, STYLE_SIZE, CELL = 384, 256, 180
 
 
 def parse():

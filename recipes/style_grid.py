@@ -35,7 +35,7 @@ def parse():
     add("--variant", default="mobile")
     add("--size", type=int, default=384, help="of the photographs, pixels")
     add("--style-size", type=int, default=256)
-    add("--cell", type=int, default=300, help="of each on the picture")
+    add("--cell", type=int, default=240, help="of each on the picture")
     add("-o", "--output", default="results/style_grid.jpg", metavar="FILE")
     return parser
 

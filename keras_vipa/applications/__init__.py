@@ -3,6 +3,8 @@
 from keras_vipa.applications.din import DIN
 from keras_vipa.applications.din_tiles import transfer_in_tiles
 from keras_vipa.applications.din_trainer import DINTrainer
+from keras_vipa.applications.scene_encoders import SceneEncoders
+from keras_vipa.applications.scene_encoders import train_scene_encoders
 from keras_vipa.applications.small_conv_net import SmallConvNet
 from keras_vipa.applications.small_conv_net import train_on_few
 from keras_vipa.applications.vgg_features import VGGFeatures
@@ -12,10 +14,12 @@ from keras_vipa.applications.weights import load_model
 __all__ = [
     "DIN",
     "DINTrainer",
+    "SceneEncoders",
     "SmallConvNet",
     "VGGFeatures",
     "convert_vgg",
     "load_model",
     "train_on_few",
+    "train_scene_encoders",
     "transfer_in_tiles",
 ]

@@ -48,11 +48,18 @@ WEIGHTS = {
     },
     "din_mobile": {
         "file": "din_mobile.weights.h5",
-        "sha256": "af992a58668e26adeac12ec8e81b186d"
-        "d00d2e3635e3d05f13dee4a9f559ada2",
+        "sha256": "a1a70aeccf31ea61938b06f9ce89ee20"
+        "b6b8891de5498063286916733bcbf9a6",
         "variant": "mobile",
         "parameters": 279587,
         "command": "python recipes/train_din.py, see saved_models/README.md",
+    },
+    "scene_encoders": {
+        "file": "scene_encoders.weights.h5",
+        "sha256": "e1d42819082d117edda67018b224847f"
+        "c46d2d1072f34afbe088b720dad5e35f",
+        "parameters": 250224,
+        "command": "python recipes/rank_transferability.py --train --seeds 0",
     },
     "vgg16_features": {
         "file": "vgg16_features.weights.h5",
