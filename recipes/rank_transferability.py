@@ -44,6 +44,7 @@ from keras_vipa.applications import scene_encoders
 from keras_vipa.applications import train_scene_encoders
 from keras_vipa.datasets.scene_tasks import FAMILIES
 from keras_vipa.datasets.scene_tasks import TASKS
+from keras_vipa.transferability import comparison
 from keras_vipa.utils import reports
 from keras_vipa.utils.training import read_model
 
@@ -55,7 +56,6 @@ METHODS = (
     "epsilon_lrp",
     "integrated_gradients",
 )
-OTHERS = ("graph", "edges", "curves", "rsa", "cka")
 SMOKE = {"probes": 10, "methods": ["gradient_x_input", "saliency"]}
 
 
@@ -82,92 +82,6 @@ def parse():
     return parser
 
 
-def noise(count, seed, size=32):
-    """Images whose amplitudes fall as 1/f, without anything of the world."""
-    generator = np.random.default_rng(seed)
-    waves = np.fft.fftfreq(size)
-    radius = np.hypot(*np.meshgrid(waves, waves))
-    spectrum = np.fft.fft2(generator.normal(size=(count, 3, size, size)))
-    images = np.fft.ifft2(spectrum / np.maximum(radius, 1 / size)).real
-    images -= images.min(axis=(1, 2, 3), keepdims=True)
-    images /= images.max(axis=(1, 2, 3), keepdims=True)
-    return images.transpose(0, 2, 3, 1)
-
-
-def affinities(args, encoders, probes):
-    """Name of each measure -> affinity matrix and seconds."""
-    found, space = {}, None
-    for number, method in enumerate(args.methods):
-        kinds = ["maps"] if number else ["maps", *OTHERS]
-        for kind in kinds:
-            start = time.perf_counter()
-            # Alone, for the time that it takes.
-            space = transferability.ModelSpace(
-                probes, method, [kind], pool=args.pool
-            )
-            for name, encoder in encoders.items():
-                space.add(name, encoder)
-            label = method if kind == "maps" else kind
-            found[label] = space.affinity(kind), time.perf_counter() - start
-            if label == args.methods[0]:
-                first = space
-    return found, first
-
-
-def label_scores(problems):
-    """Scores that read labels: name -> array `(sources, targets)`, seconds."""
-    start, columns = time.perf_counter(), []
-    for features, targets in problems.values():
-        scaled = targets[:LABELS] - targets[:LABELS].mean(axis=0)
-        scaled = scaled[:, scaled.std(axis=0) > 0]
-        columns.append(
-            [
-                transferability.log_me(own[:LABELS], scaled)
-                for own in features.values()
-            ]
-        )
-    found = {"LogME": (np.array(columns).T, time.perf_counter() - start)}
-    start, scores = time.perf_counter(), np.full((len(TASKS),) * 2, np.nan)
-    for column, (task, (features, targets)) in enumerate(problems.items()):
-        if task in FAMILIES["semantic"]:
-            classes = targets[:LABELS].argmax(axis=1)
-            scores[:, column] = [
-                transferability.h_score(own[:LABELS], classes)
-                for own in features.values()
-            ]
-    found["H-score"] = scores, time.perf_counter() - start
-    return found
-
-
-def judge(name, scores, seconds, errors, seed):
-    """One row of the table."""
-    truth = -errors.copy()
-    np.fill_diagonal(truth, np.nan)
-    truth[:, np.isnan(scores).any(axis=0)] = np.nan
-    good = truth.copy()
-    reached = np.nanmax(np.where(np.isnan(truth), -np.inf, truth), axis=0)
-    good[:, reached < -PREDICTABLE] = np.nan
-    mean = {
-        key: np.nanmean(transferability.rank_correlations(scores, values))
-        for key, values in (("rho", good), ("rho, all", truth))
-    }
-    for k in (1, RELEVANT):
-        mean[f"P@{k}"] = transferability.precision_at_k(
-            scores, good, k, RELEVANT
-        )
-    # What is not square in its targets cannot be exchanged likewise.
-    is_whole = not np.isnan(scores).any()
-    test = transferability.permutation_test
-    p = test(scores, good, 500, seed) if is_whole else np.nan
-    return {
-        "measure": name,
-        "labels": "yes" if name in ("LogME", "H-score") else "no",
-        **mean,
-        "p": p,
-        "seconds": seconds,
-    }
-
-
 def study(args, seed):
     """All measures against measured transfer, for one set of encoders."""
     if args.train:
@@ -182,17 +96,21 @@ def study(args, seed):
     )
     errors = scene_encoders.readout_errors(problems, LABELS)
     seconds = time.perf_counter() - start
-    probes = noise(args.probes, 300 + seed)
+    probes = datasets.pink_noise(args.probes, 300 + seed)
     if args.probe == "scenes":
         probes = datasets.scenes(args.probes, seed=300 + seed).images
-    found, space = affinities(args, encoders, probes)
-    found |= label_scores(problems)
-    rows = [
-        judge(name, *pair, errors, seed) | {"seed": seed}
-        for name, pair in found.items()
-    ]
+    found, space = comparison.affinities(
+        encoders, probes, args.methods, pool=args.pool
+    )
+    free = len(found)
+    found |= comparison.label_scores(problems, LABELS, FAMILIES["semantic"])
+    rows = []
+    for number, (name, (scores, took)) in enumerate(found.items()):
+        row = {"measure": name, "labels": "no" if number < free else "yes"}
+        row |= comparison.judge(scores, errors, PREDICTABLE, RELEVANT, seed)
+        rows.append({**row, "seconds": took, "seed": seed})
     print(f"seed {seed}: readouts {seconds:.1f} s", flush=True)
-    return rows, space, errors
+    return rows, space
 
 
 def table_of(rows):
@@ -259,7 +177,7 @@ def main(args):
         rows, space = rank_own(args)
     else:
         studies = [study(args, seed) for seed in args.seeds]
-        rows = [row for found, _, _ in studies for row in found]
+        rows = [row for found, _ in studies for row in found]
         space = studies[0][1]
         print(table_of(rows))
     plot(output / "report.png", space)

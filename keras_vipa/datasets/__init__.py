@@ -6,6 +6,7 @@ from keras_vipa.datasets.folder import folder
 from keras_vipa.datasets.image_set import ImageSet
 from keras_vipa.datasets.image_set import class_groups
 from keras_vipa.datasets.named import named
+from keras_vipa.datasets.pink_noise import pink_noise
 from keras_vipa.datasets.scene_tasks import scene_task
 from keras_vipa.datasets.scenes import scenes
 from keras_vipa.datasets.style_pairs import random_crops
@@ -21,6 +22,7 @@ __all__ = [
     "emoji",
     "folder",
     "named",
+    "pink_noise",
     "random_crops",
     "scene_task",
     "scenes",
