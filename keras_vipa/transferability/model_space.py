@@ -234,7 +234,7 @@ class ModelSpace:
             ValueError: If the measure is not kept or there are fewer than two
                 networks.
         """
-        rows = self._matrix(measure)
+        rows = np.stack(self._kept(measure)).astype("float32")
         return rows @ rows.T
 
     def rank(self, target, measure="maps"):
@@ -250,13 +250,18 @@ class ModelSpace:
         Raises:
             ValueError: As `affinity`, or if there is no such network.
         """
-        rows = self._matrix(measure)
+        vectors = self._kept(measure)
         if target not in self.names:
             raise ValueError(
                 f"The networks are {self.names}. Received: target={target!r}"
             )
         own = self.names.index(target)
-        scores = rows @ rows[own]
+        wanted, scores = vectors[own].astype("float32"), []
+        # A block at a time, for in 32 bits there may be no room for all.
+        for start in range(0, len(vectors), 256):
+            block = np.stack(vectors[start : start + 256]).astype("float32")
+            scores.append(block @ wanted)
+        scores = np.concatenate(scores)
         order = np.argsort(-scores, kind="stable")
         return [(self.names[i], float(scores[i])) for i in order if i != own]
 
@@ -339,8 +344,8 @@ class ModelSpace:
             ) from error
         return space
 
-    def _matrix(self, measure):
-        """Vectors of all networks, as float32 rows."""
+    def _kept(self, measure):
+        """Vectors of all networks, in 16 bits."""
         if measure not in self._vectors:
             raise ValueError(
                 f"This space keeps {list(self._vectors)}. "
@@ -350,7 +355,7 @@ class ModelSpace:
             raise ValueError(
                 f"At least two networks are needed. Received: {len(self.names)}"
             )
-        return np.stack(self._vectors[measure]).astype("float32")
+        return self._vectors[measure]
 
 
 def gradient_curves(

@@ -167,6 +167,9 @@ APPLICATIONS = [
     "EfficientNetB0",
     "DenseNet121",
     "ConvNeXtTiny",
+    "EfficientNetV2B0",
+    "Xception",
+    "InceptionV3",
 ]
 
 
@@ -175,8 +178,8 @@ APPLICATIONS = [
 def test_applications(name):
     """Finite maps of the networks of Keras, which compute what they did."""
     make = getattr(keras.applications, name)
-    model = make(weights=None, include_top=False, input_shape=(64, 64, 3))
-    images = pictures(2, 64) / np.float32(255)
+    model = make(weights=None, include_top=False, input_shape=(96, 96, 3))
+    images = pictures(2, 96) / np.float32(255)
     layer = AttributionGradient(model, "epsilon_lrp", epsilon=1e-9)
     expected = keras.ops.convert_to_numpy(model(images, training=False))
     actual = keras.ops.convert_to_numpy(layer._forward(images))
