@@ -21,7 +21,7 @@ fitted on 300 labels. Every measure is then one line of a table:
 `ModelSpace`; LogME reads the targets of the 300 labelled images, the H-score
 those of the four tasks with classes.
 
-Your own encoders and pictures:
+Your own encoders, which take pictures in [0, 1], and a folder of pictures:
 
     python recipes/rank_transferability.py --models a.keras b.keras c.keras \
         --images pictures
@@ -44,8 +44,10 @@ from keras_vipa.applications import scene_encoders
 from keras_vipa.applications import train_scene_encoders
 from keras_vipa.datasets.scene_tasks import FAMILIES
 from keras_vipa.datasets.scene_tasks import TASKS
+from keras_vipa.datasets.style_samples import pictures_of
 from keras_vipa.transferability import comparison
 from keras_vipa.utils import reports
+from keras_vipa.utils.images import fit_picture
 from keras_vipa.utils.training import read_model
 
 matplotlib.use("Agg")
@@ -108,6 +110,7 @@ def study(args, seed):
     for number, (name, (scores, took)) in enumerate(found.items()):
         row = {"measure": name, "labels": "no" if number < free else "yes"}
         row |= comparison.judge(scores, errors, PREDICTABLE, RELEVANT, seed)
+        row = {k: None if v != v else v for k, v in row.items()}
         rows.append({**row, "seconds": took, "seed": seed})
     print(f"seed {seed}: readouts {seconds:.1f} s", flush=True)
     return rows, space
@@ -121,6 +124,9 @@ def table_of(rows):
         cells = {"measure": name, "labels": own[0]["labels"]}
         for key in ("rho", "rho, all", "P@1", f"P@{RELEVANT}", "p", "seconds"):
             values = [row[key] for row in own]
+            if None in values:
+                cells[key] = ""
+                continue
             cells[key] = f"{np.mean(values):.3f}"
             if len(values) > 1:
                 cells[key] += f" ± {np.std(values, ddof=1):.3f}"
@@ -130,19 +136,24 @@ def table_of(rows):
 
 def plot(path, space):
     """Affinities in the order of the tree, and the tree."""
+    links = space.tree()
     from scipy.cluster import hierarchy
 
     figure, axes = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
     tree = hierarchy.dendrogram(
-        space.tree(), labels=space.names, orientation="right", ax=axes[1]
+        links, labels=space.names, orientation="right", ax=axes[1]
     )
     order = tree["leaves"]
     names = [space.names[i] for i in order]
-    shown = axes[0].imshow(space.affinity()[np.ix_(order, order)], "viridis")
+    affinity = space.affinity()[np.ix_(order, order)]
+    # The diagonal is 1, and would leave no colours for the rest.
+    most = np.max(affinity - 2.0 * np.eye(len(order)))
+    shown = axes[0].imshow(affinity, "viridis", vmax=most)
     axes[0].set_xticks(range(len(names)), names, rotation=90)
     axes[0].set_yticks(range(len(names)), names)
     axes[0].set_title("affinity: mean cosine of maps")
     axes[1].set_title("tree: 1 - affinity")
+    axes[1].invert_yaxis()
     figure.colorbar(shown, ax=axes[0])
     figure.savefig(path)
     plt.close(figure)
@@ -150,19 +161,21 @@ def plot(path, space):
 
 def rank_own(args):
     """Encoders of the user's: the ranking for each as the target."""
-    probes = datasets.folder(args.images, size=args.size).images
+    found = pictures_of(args.images, "probes", args.probes, seed=args.seeds[0])
+    probes = [fit_picture(picture, args.size) for picture in found.values()]
     space = transferability.ModelSpace(
-        probes[: args.probes], args.methods[0], pool=args.pool
+        np.stack(probes), args.methods[0], pool=args.pool
     )
     for path in args.models:
         space.add(path, read_model(path))
-    results = [
-        {"target": name, "source": source, "affinity": affinity}
-        for name in space.names
-        for source, affinity in space.rank(name)
-    ]
-    print(reports.format_table(results))
-    return results, space
+    rows = []
+    for target in space.names:
+        others = {k: dict(space.rank(target, k)) for k in ("graph", "cka")}
+        for source, affinity in space.rank(target):
+            row = {"target": target, "source": source, "maps": affinity}
+            rows.append(row | {k: own[source] for k, own in others.items()})
+    print(reports.format_table(rows))
+    return rows, space
 
 
 def main(args):
@@ -180,8 +193,8 @@ def main(args):
         rows = [row for found, _ in studies for row in found]
         space = studies[0][1]
         print(table_of(rows))
-    plot(output / "report.png", space)
     reports.write_report(output / "report.json", vars(args), args.seeds, rows)
+    plot(output / "report.png", space)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,23 @@ import numpy as np
 from keras import layers
 
 from keras_vipa.applications.weights import load_weights
-from keras_vipa.datasets.scene_tasks import FAMILIES
-from keras_vipa.datasets.scene_tasks import TASKS
-from keras_vipa.datasets.scene_tasks import scene_task
+
+# Those of `keras_vipa.datasets.scene_task`, which is imported where it is used.
+TASKS = (
+    "autoencode",
+    "denoise",
+    "inpaint",
+    "colorize",
+    "edge2d",
+    "segment",
+    "objedge",
+    "depth",
+    "pose",
+    "shape",
+    "color",
+    "bgori",
+    "bgcol",
+)
 
 
 def SceneEncoders(weights=None, tasks=TASKS):  # noqa: N802
@@ -19,7 +33,7 @@ def SceneEncoders(weights=None, tasks=TASKS):  # noqa: N802
     Args:
         weights: `None` for random weights; `"scene_encoders"`, which comes with
             the package; or the path of a `.weights.h5` file of this network.
-        tasks: tuple of strings, names of `scene_task`. The preset has all.
+        tasks: tuple of strings, names of `scene_task`. Files have all.
 
     Returns:
         A `keras.Model`, images `(batch, 32, 32, 3)` in [0, 1] to a dict, task
@@ -27,7 +41,7 @@ def SceneEncoders(weights=None, tasks=TASKS):  # noqa: N802
         a task is the encoder alone, a `keras.Model`.
 
     Raises:
-        ValueError: If `weights` is none of these.
+        ValueError: If `weights` is none of these, or a task is unknown.
 
     Example:
 
@@ -35,13 +49,22 @@ def SceneEncoders(weights=None, tasks=TASKS):  # noqa: N802
     >>> encoder.output_shape
     (None, 4, 4, 16)
     """
-    images = keras.Input((32, 32, 3), name="images")
-    encoders = {task: make_encoder(task) for task in tasks}
-    outputs = {task: encoder(images) for task, encoder in encoders.items()}
-    model = keras.Model(images, outputs, name="scene_encoders")
+    unknown = set(tasks) - set(TASKS)
+    if unknown or not tasks:
+        raise ValueError(
+            f"`tasks` must be some of {TASKS}. Received: tasks={tuple(tasks)}"
+        )
+    # In a file they are told apart by their order alone.
+    encoders = {task: make_encoder(task) for task in TASKS}
     if weights is not None:
-        load_weights(model, weights)
-    return model
+        load_weights(_side_by_side(encoders), weights)
+    return _side_by_side({task: encoders[task] for task in tasks})
+
+
+def _side_by_side(encoders):
+    images = keras.Input((32, 32, 3), name="images")
+    outputs = {task: encoder(images) for task, encoder in encoders.items()}
+    return keras.Model(images, outputs, name="scene_encoders")
 
 
 def make_encoder(task):
@@ -71,6 +94,9 @@ def train_scene_encoders(world, epochs=10, seed=0, tasks=TASKS, verbose=0):
     Returns:
         A `keras.Model`, as `SceneEncoders`.
     """
+    from keras_vipa.datasets.scene_tasks import FAMILIES
+    from keras_vipa.datasets.scene_tasks import scene_task
+
     model = SceneEncoders(tasks=tasks)
     for number, task in enumerate(tasks):
         keras.utils.set_random_seed(1000 * seed + number)
@@ -119,6 +145,8 @@ def features_and_targets(encoders, world, seed=0):
         A dict, task -> a dict of name -> features `(n, size)`, and the targets
         as float rows; pixels as means over 8 x 8 cells.
     """
+    from keras_vipa.datasets.scene_tasks import scene_task
+
     problems, known = {}, []
     for task in TASKS:
         inputs, targets = scene_task(world, task, seed)

@@ -49,7 +49,8 @@ def scene_task(world, task, seed=0):
 
     Example:
 
-    >>> inputs, targets = scene_task(scenes(4), "depth")
+    >>> world = keras_vipa.datasets.scenes(4)
+    >>> inputs, targets = scene_task(world, "depth")
     >>> inputs.shape, targets.shape
     ((4, 32, 32, 3), (4, 32, 32, 1))
     """

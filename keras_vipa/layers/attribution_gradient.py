@@ -1,5 +1,7 @@
 """AttributionGradient: how much each pixel matters for an output."""
 
+from numbers import Integral
+
 import keras
 import numpy as np
 from keras import layers
@@ -114,9 +116,9 @@ class AttributionGradient(layers.Layer):
         _check(model, method, target, epsilon, steps)
         self.model = model
         self.method = method
-        self.target = target
+        self.target = int(target) if isinstance(target, Integral) else target
         self.epsilon = epsilon
-        self.steps = steps
+        self.steps = int(steps)
         self.baseline = baseline
         explained = model
         if method == "epsilon_lrp":
@@ -156,19 +158,9 @@ class AttributionGradient(layers.Layer):
         if classes is None and self.target is None:
             # Outputs may be of several shapes.
             return sum(ops.sum(ops.cast(part, "float32")) for part in parts)
-        if len(parts) != 1 or len(parts[0].shape) < 2:
-            raise ValueError(
-                "A unit or a class needs a model with one output (batch, ..., "
-                f"units). Received: {self.model.name!r} with outputs of shapes "
-                f"{[tuple(part.shape) for part in parts]}"
-            )
-        units = parts[0].shape[-1]
+        units = units_of(self.model, parts)
         if classes is None:
-            if not -units <= self.target < units:
-                raise ValueError(
-                    f"`target` must be one of the {units} units of the output. "
-                    f"Received: target={self.target}"
-                )
+            _check_unit(self.target, units)
             return parts[0][..., self.target]
         chosen = ops.one_hot(classes, units, dtype=parts[0].dtype)
         between = (1,) * (len(parts[0].shape) - 2)
@@ -211,6 +203,36 @@ class AttributionGradient(layers.Layer):
         return cls(**config)
 
 
+def units_of(model, outputs):
+    """Number of units of the one output of a model.
+
+    Args:
+        model: `keras.Model`.
+        outputs: list of its output tensors.
+
+    Returns:
+        An integer.
+
+    Raises:
+        ValueError: If there are several outputs, or no units.
+    """
+    shapes = [tuple(output.shape) for output in outputs]
+    if len(shapes) != 1 or len(shapes[0]) < 2:
+        raise ValueError(
+            "A unit or a class needs a model with one output (batch, ..., "
+            f"units). Received: {model.name!r} with outputs of shapes {shapes}"
+        )
+    return shapes[0][-1]
+
+
+def _check_unit(target, units):
+    if not -units <= target < units:
+        raise ValueError(
+            f"`target` must be one of the {units} units of the output. "
+            f"Received: target={target}"
+        )
+
+
 def _check(model, method, target, epsilon, steps):
     if not isinstance(model, keras.Model):
         raise ValueError(
@@ -226,17 +248,19 @@ def _check(model, method, target, epsilon, steps):
         raise ValueError(
             f"`method` must be one of {METHODS}. Received: method={method!r}"
         )
-    is_unit = isinstance(target, int) and not isinstance(target, bool)
+    is_unit = isinstance(target, Integral) and not isinstance(target, bool)
     if not (target is None or is_unit or callable(target)):
         raise ValueError(
             "`target` must be `None`, an integer or a callable. "
             f"Received: target={target!r}"
         )
+    if is_unit and getattr(model, "outputs", None):
+        _check_unit(target, units_of(model, model.outputs))
     if not epsilon > 0:
         raise ValueError(
             f"`epsilon` must be positive. Received: epsilon={epsilon}"
         )
-    if not isinstance(steps, int) or steps < 1:
+    if not isinstance(steps, Integral) or steps < 1:
         raise ValueError(
             f"`steps` must be a positive integer. Received: steps={steps!r}"
         )

@@ -1,9 +1,12 @@
 """Attribution maps of many images."""
 
+from numbers import Integral
+
 import keras
 import numpy as np
 
 from keras_vipa.layers import AttributionGradient
+from keras_vipa.layers.attribution_gradient import units_of
 
 REDUCTIONS = {
     None: lambda maps: maps,
@@ -23,7 +26,7 @@ def attribution_maps(
     epsilon=1e-4,
     steps=32,
     baseline=0.0,
-    jit_compile=False,
+    jit_compile=None,
     verbose=0,
 ):
     """Compute how much each pixel of each image matters for an output.
@@ -47,7 +50,8 @@ def attribution_maps(
         epsilon: float, of `"epsilon_lrp"`.
         steps: integer, of `"integrated_gradients"`.
         baseline: float, of `"integrated_gradients"`.
-        jit_compile: boolean. Whether to compile with XLA.
+        jit_compile: boolean. Whether to compile with XLA. Defaults to `None`:
+            on JAX only, which compiles by nothing else.
         verbose: 0, or 1 for a progress bar.
 
     Returns:
@@ -68,28 +72,17 @@ def attribution_maps(
     """
     images = _check_images(images)
     per_image = target is not None and np.ndim(target) == 1
-    _check_options(reduction, target if per_image else images, images)
+    classes = _check_classes(model, target, len(images)) if per_image else None
+    _check_options(reduction, batch_size)
+    _check_fit(model, images)
     layer = AttributionGradient(
         model, method, None if per_image else target, epsilon, steps, baseline
     )
-    inputs = [keras.Input(images.shape[1:])]
-    if per_image:
-        inputs.append(keras.Input((), dtype="int32"))
-    _check_fit(model, images)
-    maps = layer(*inputs)
-    runner = keras.Model(inputs if per_image else inputs[0], maps)
-    runner.compile(jit_compile=jit_compile)
-    size = min(batch_size, len(images))
+    run = map_runner(layer, images, classes, jit_compile)
     maps, bar = None, keras.utils.Progbar(len(images), verbose=verbose)
-    for start in range(0, len(images), size):
-        # The last batch is filled up, so that nothing is compiled for it.
-        chosen = np.arange(start, start + size) % len(images)
-        batch = [_as_float(images[chosen])]
-        if per_image:
-            batch.append(np.asarray(target, "int32")[chosen])
-        part = runner.predict_on_batch(batch if per_image else batch[0])
-        count = min(size, len(images) - start)
-        part = REDUCTIONS[reduction](part[:count])
+    for chosen in batches_of(len(images), batch_size):
+        part = run(images[chosen], None if classes is None else classes[chosen])
+        part = REDUCTIONS[reduction](part)
         if not np.isfinite(part).all():
             raise ValueError(
                 f"The maps of {model.name!r} by {method!r} are not finite: "
@@ -97,12 +90,58 @@ def attribution_maps(
             )
         if maps is None:
             maps = np.empty((len(images), *part.shape[1:]), "float32")
-        maps[start : start + count] = part
-        bar.update(start + count)
+        maps[chosen] = part
+        bar.update(chosen.stop)
     return maps
 
 
-def _as_float(images):
+def map_runner(layer, images, classes=None, jit_compile=None):
+    """A compiled function from a batch of images to its maps.
+
+    Args:
+        layer: `AttributionGradient`.
+        images: array `(n, height, width, channels)`, for its shape and one
+            image to try.
+        classes: integer array `(n,)`, if the function is to take classes.
+        jit_compile: boolean or `None`, as in `attribution_maps`.
+
+    Returns:
+        A callable, images and classes (or `None`) to an array.
+
+    Raises:
+        ValueError: If the output does not depend on the images.
+    """
+    # Once without Keras around it, which would lengthen an error.
+    first = keras.ops.convert_to_tensor(as_float(images[:1]))
+    layer.call(first, None if classes is None else classes[:1])
+    inputs = [keras.Input(images.shape[1:])]
+    if classes is not None:
+        inputs.append(keras.Input((), dtype="int32"))
+    maps = layer(*inputs)
+    runner = keras.Model(inputs if len(inputs) > 1 else inputs[0], maps)
+    if jit_compile is None:
+        jit_compile = keras.config.backend() == "jax"
+    runner.compile(jit_compile=jit_compile)
+
+    def run(images, classes):
+        images = as_float(images)
+        if classes is None:
+            return runner.predict_on_batch(images)
+        return runner.predict_on_batch([images, classes])
+
+    return run
+
+
+def batches_of(count, size):
+    """Slices of at most `size`, which cover `count`."""
+    return [
+        slice(start, min(start + size, count))
+        for start in range(0, count, size)
+    ]
+
+
+def as_float(images):
+    """Images as float32; uint8 is scaled to [0, 1]."""
     scale = 255.0 if images.dtype == "uint8" else 1.0
     return (images / np.float32(scale)).astype("float32")
 
@@ -118,16 +157,33 @@ def _check_images(images):
     return images
 
 
-def _check_options(reduction, classes, images):
+def _check_classes(model, target, count):
+    classes = np.asarray(target)
+    if len(classes) != count or classes.dtype.kind not in "iu":
+        raise ValueError(
+            f"`target` must be a whole number for each of {count} images. "
+            f"Received: {len(classes)} of {classes.dtype}"
+        )
+    outputs = getattr(model, "outputs", None)
+    units = units_of(model, outputs) if outputs else classes.max() + 1
+    if not (-units <= classes.min() and classes.max() < units):
+        raise ValueError(
+            f"`target` must be among the {units} units of the output. "
+            f"Received: {classes.min()} to {classes.max()}"
+        )
+    return (classes % units).astype("int32")
+
+
+def _check_options(reduction, batch_size):
     if reduction not in REDUCTIONS:
         raise ValueError(
             f"`reduction` must be one of {list(REDUCTIONS)}. "
             f"Received: reduction={reduction!r}"
         )
-    if len(classes) != len(images):
+    if not isinstance(batch_size, Integral) or batch_size < 1:
         raise ValueError(
-            f"`target` must have one class for each of {len(images)} images. "
-            f"Received: {len(classes)}"
+            "`batch_size` must be a positive integer. "
+            f"Received: batch_size={batch_size!r}"
         )
 
 

@@ -88,7 +88,7 @@ def judge(scores, errors, predictable=0.85, relevant=3, seed=0):
     Returns:
         A dict of `rho` and `rho, all`, mean rank correlations; `P@1` and `P@K`
         for `relevant` K; and `p`, of 500 permutations, NaN if a target is left
-        out of the scores.
+        out of the scores. All are NaN if no target is left.
     """
     truth = -np.array(errors, "float64")
     np.fill_diagonal(truth, np.nan)
@@ -97,6 +97,9 @@ def judge(scores, errors, predictable=0.85, relevant=3, seed=0):
     good = truth.copy()
     reached = np.where(np.isnan(truth), -np.inf, truth).max(axis=0)
     good[:, reached < -predictable] = np.nan
+    if np.isnan(good).all():
+        keys = ("rho", "rho, all", "P@1", f"P@{relevant}", "p")
+        return dict.fromkeys(keys, np.nan)
     is_whole = has_scores.all()
     return {
         "rho": float(np.nanmean(rank_correlations(scores, good))),

@@ -6,7 +6,12 @@ import keras
 import numpy as np
 from keras import layers
 
+from keras_vipa.layers import AttributionGradient
+from keras_vipa.layers.attribution_gradient import METHODS
+from keras_vipa.transferability.attribution import as_float
 from keras_vipa.transferability.attribution import attribution_maps
+from keras_vipa.transferability.attribution import batches_of
+from keras_vipa.transferability.attribution import map_runner
 from keras_vipa.transferability.measures import cka_vector
 from keras_vipa.transferability.measures import curve_vector
 from keras_vipa.transferability.measures import edge_vector
@@ -16,6 +21,7 @@ from keras_vipa.transferability.measures import rsa_vector
 from keras_vipa.utils.files import written_beside
 
 MEASURES = ("maps", "graph", "edges", "curves", "rsa", "cka")
+GRAPH_WEIGHT = 0.25
 DEFAULT_MEASURES = ("maps", "graph", "edges", "rsa", "cka")
 
 
@@ -89,6 +95,9 @@ class ModelSpace:
     2. Maps are multiplied by the probe image, in [-1, 1], and not by what each
        network makes of it.
     3. `pool` and `projection` are ours.
+    4. Of ModelGiF the scalar is the sum of the outputs, and the images are as
+       they are; the authors' code has the spatial maximum of each channel, and
+       images mixed from two.
 
     Reference:
 
@@ -118,6 +127,15 @@ class ModelSpace:
                 f"`measures` must be some of {MEASURES}. "
                 f"Received: measures={list(measures)}"
             )
+        if method not in METHODS:
+            raise ValueError(
+                f"`method` must be one of {METHODS}. Received: {method!r}"
+            )
+        for key, value in (("projection", projection), ("steps", steps)):
+            if value is not None and value < 1:
+                raise ValueError(
+                    f"`{key}` must be positive. Received: {key}={value}"
+                )
         largest = min(self.probe_images.shape[1:3])
         if pool is not None and not 1 <= pool <= largest:
             raise ValueError(
@@ -173,11 +191,16 @@ class ModelSpace:
             )
         if wanted & {"edges", "graph", "rsa", "cka"}:
             features = self._features(name, framed, images)
+        if wanted & {"edges", "graph"}:
             found["edges"] = edge_vector(features)
+        if "rsa" in wanted:
             found["rsa"] = rsa_vector(features)
+        if "cka" in wanted:
             found["cka"] = cka_vector(features)
         if "graph" in wanted:
-            found["graph"] = graph_vector(found["maps"], found["edges"])
+            found["graph"] = graph_vector(
+                found["maps"], found["edges"], GRAPH_WEIGHT
+            )
         if "curves" in wanted:
             curves = gradient_curves(
                 framed,
@@ -256,17 +279,16 @@ class ModelSpace:
                 f"The networks are {self.names}. Received: target={target!r}"
             )
         own = self.names.index(target)
-        wanted, scores = vectors[own].astype("float32"), []
-        # A block at a time, for in 32 bits there may be no room for all.
-        for start in range(0, len(vectors), 256):
-            block = np.stack(vectors[start : start + 256]).astype("float32")
-            scores.append(block @ wanted)
-        scores = np.concatenate(scores)
-        order = np.argsort(-scores, kind="stable")
-        return [(self.names[i], float(scores[i])) for i in order if i != own]
+        wanted = vectors[own].astype("float32")
+        # One at a time, for in 32 bits there may be no room for all.
+        scores = [float(v.astype("float32") @ wanted) for v in vectors]
+        order = np.argsort(np.negative(scores), kind="stable")
+        return [(self.names[i], scores[i]) for i in order if i != own]
 
     def tree(self, measure="maps", linkage="average"):
         """Cluster the networks by their distance, `1 - affinity`.
+
+        (For `"graph"` 1.25 minus it, its largest value.)
 
         Args:
             measure: string, one of those that are kept.
@@ -286,7 +308,8 @@ class ModelSpace:
             raise ImportError(
                 '`tree` needs SciPy: pip install "keras_vipa[tree]"'
             ) from error
-        distances = 1.0 - self.affinity(measure)
+        most = 1.0 + GRAPH_WEIGHT if measure == "graph" else 1.0
+        distances = most - self.affinity(measure)
         upper = distances[np.triu_indices(len(distances), 1)]
         return hierarchy.linkage(
             np.maximum(upper, 0.0), linkage, optimal_ordering=True
@@ -369,30 +392,45 @@ def gradient_curves(
 
     Args:
         model: Keras model with one input.
-        images: float array `(n, height, width, channels)`, two or more.
+        images: array `(n, height, width, channels)`, two or more; uint8 is
+            scaled to [0, 1].
         steps: integer. Nodes.
-        target: `None` or a callable, of `AttributionGradient`.
+        target: `None` for the sum of the outputs (the authors' code has the
+            sum over channels of the spatial maximum), or a callable, of
+            `AttributionGradient`.
         batch_size: integer.
         seed: integer. Seed of the order in which images are the others'
             baselines.
 
     Returns:
         A float32 array `(steps, n, height, width)`.
+
+    Raises:
+        ValueError: If there are fewer than two images, or a curve is not
+            finite.
     """
-    order = np.random.default_rng(seed).permutation(len(images))
-    baselines = np.empty_like(images)
-    # The next one in a circle: never itself.
-    baselines[order] = images[np.roll(order, 1)]
-    nodes, weights = np.polynomial.legendre.leggauss(steps)
-    curves, total = [], 0.0
-    for node, weight in zip((nodes + 1) / 2, weights / 2):
-        place = baselines + np.float32(node) * (images - baselines)
-        gradient = attribution_maps(
-            model, place, "gradient", target, batch_size=batch_size
+    images = as_float(np.asarray(images))
+    if len(images) < 2:
+        raise ValueError(
+            "Each image needs another one as its baseline. "
+            f"Received: {len(images)} images"
         )
-        total = total + weight * gradient
-        curves.append(((images - baselines) * total).mean(axis=-1))
-    return np.stack(curves).astype("float32")
+    order = np.random.default_rng(seed).permutation(len(images))
+    ways = np.empty_like(images)
+    # From the next one in a circle: never itself.
+    ways[order] = images[order] - images[np.roll(order, 1)]
+    run = map_runner(AttributionGradient(model, "gradient", target), images)
+    nodes, weights = np.polynomial.legendre.leggauss(steps)
+    curves, total = [], np.zeros_like(images)
+    for node, weight in zip((nodes + 1) / 2, weights / 2):
+        places = images - np.float32(1.0 - node) * ways
+        for part in batches_of(len(images), batch_size):
+            total[part] += np.float32(weight) * run(places[part], None)
+        curves.append((ways * total).mean(axis=-1))
+    curves = np.stack(curves)
+    if not np.isfinite(curves).all():
+        raise ValueError(f"The curves of {model.name!r} are not finite.")
+    return curves
 
 
 def _check_probes(images):

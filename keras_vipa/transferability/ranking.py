@@ -58,7 +58,8 @@ def recall_at_k(scores, truth, k, relevant=5):
     >>> recall_at_k(truth, truth, 1, relevant=2)
     0.5
     """
-    return _hits(scores, truth, k, relevant) / relevant
+    hits = _hits(scores, truth, k, relevant)
+    return hits / relevant
 
 
 def rank_correlations(scores, truth):
@@ -95,7 +96,8 @@ def permutation_test(scores, truth, permutations=1000, seed=0):
 
     Args:
         scores: array `(sources, targets)`.
-        truth: array of the same shape.
+        truth: array of the same shape; pairs without a truth need a score
+            too.
         permutations: integer.
         seed: integer.
 
@@ -112,6 +114,8 @@ def permutation_test(scores, truth, permutations=1000, seed=0):
     scores, truth = _check(scores, truth)
     generator = np.random.default_rng(seed)
     reached = np.nanmean(rank_correlations(scores, truth))
+    if np.isnan(scores).any():
+        raise ValueError("Every pair must have a score, to be exchanged.")
     is_square = scores.shape[0] == scores.shape[1]
     count = 1
     for _ in range(permutations):
@@ -129,7 +133,9 @@ def _check(scores, truth):
             f"Received: {scores.shape} and {truth.shape}"
         )
     there = ~np.isnan(truth)
-    if not there.any() or np.isnan(scores[there]).any():
+    if not there.any():
+        raise ValueError("No pair has a truth.")
+    if np.isnan(scores[there]).any():
         raise ValueError("Every pair with a truth must have a score.")
     return scores, truth
 
@@ -149,6 +155,11 @@ def _hits(scores, truth, k, relevant):
         if not 1 <= k <= len(own):
             raise ValueError(
                 f"`k` must be from 1 to {len(own)} sources. Received: k={k}"
+            )
+        if not 1 <= relevant <= len(own):
+            raise ValueError(
+                f"`relevant` must be from 1 to {len(own)} sources. "
+                f"Received: relevant={relevant}"
             )
         best = [
             set(np.argsort(-x, kind="stable")[:n])

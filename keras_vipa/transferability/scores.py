@@ -174,10 +174,16 @@ def log_me(features, labels, steps=100, tolerance=1e-5):
     - You et al., "LogME: Practical Assessment of Pre-trained Models for
       Transfer Learning", ICML 2021, https://arxiv.org/abs/2102.11005
     """
-    is_regression = np.ndim(labels) == 2
     count = len(labels)
-    if is_regression:
-        targets = np.asarray(labels, "float64")
+    if np.ndim(labels) == 2:
+        targets = np.asarray(labels)
+        if targets.dtype.kind != "f" or not np.isfinite(targets).all():
+            raise ValueError(
+                "Labels must be whole numbers (n,), or finite float targets "
+                f"(n, targets). Received: shape={targets.shape}, "
+                f"dtype={targets.dtype}"
+            )
+        targets = targets.astype("float64")
         features, _ = _pair(features, np.zeros(count, int))
     else:
         features, labels = _pair(features, labels)
@@ -193,6 +199,9 @@ def log_me(features, labels, steps=100, tolerance=1e-5):
 
 def _evidence(u, s, y, count, size, steps, tolerance):
     """Log evidence over n of one target, at its maximum."""
+    if not (s > 1e-9).any():
+        # Features that say nothing: all is noise.
+        return 0.5 * (np.log(count / (2 * np.pi * max(y @ y, 1e-12))) - 1)
     square = s**2
     along = u.T @ y
     # What of the target no weights can reach.

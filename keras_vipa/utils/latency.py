@@ -107,10 +107,23 @@ def peak_memory(source):
         import ai_edge_litert.interpreter  # noqa: F401
 
         make = litert_runner
+    return added_memory(lambda: make(source)())
+
+
+def added_memory(function):
+    """Measure what a function adds to this process at its peak.
+
+    Args:
+        function: callable without arguments.
+
+    Returns:
+        Float. Megabytes of resident size, on Linux; call it by
+        `in_new_process`.
+    """
     # The record of the largest size is inherited from the parent: reset it.
     pathlib.Path("/proc/self/clear_refs").write_text("5")
     before = _kilobytes("VmRSS")
-    make(source)()
+    function()
     return (_kilobytes("VmHWM") - before) / 1024
 
 

@@ -6,8 +6,9 @@ attribution methods", ICLR 2018). So a model whose slopes are exchanged, and
 which computes what it did, is all that is needed.
 """
 
+import math
+
 import keras
-import numpy as np
 from keras import layers
 from keras import ops
 
@@ -39,7 +40,7 @@ ELEMENTWISE = frozenset(
     "Tanh".split()
 )
 # Not elementwise, though it can be an activation.
-COUPLED = ("softmax", "log_softmax", "glu", "sparsemax")
+COUPLED = ("softmax", "glu", "sparsemax")
 
 
 def relevance_model(model, epsilon=1e-4):
@@ -68,7 +69,7 @@ def relevance_model(model, epsilon=1e-4):
     def call(operation, *args, **kwargs):
         if isinstance(operation, keras.Model):
             return relevance_model(operation, epsilon)(*args, **kwargs)
-        rule = _rule_of(operation, epsilon)
+        rule = _rule_of(operation, epsilon, args)
         return Relevance(operation, rule, (args, kwargs))(
             _tensors(args, kwargs)
         )
@@ -134,10 +135,10 @@ def _fill(arguments, tensors):
     return keras.tree.map_structure(value, arguments)
 
 
-def _rule_of(operation, epsilon):
+def _rule_of(operation, epsilon, args):
     name = type(operation).__name__
     if name == "Multiply":
-        return _product(operation)
+        return _product(operation, args)
     if name in ("Divide", "TrueDivide"):
         return lambda x, y: operation(
             x, ops.stop_gradient(y) if ops.is_tensor(y) else y
@@ -151,7 +152,8 @@ def _rule_of(operation, epsilon):
     function = getattr(operation, "activation", None)
     # An activation can be a layer, too.
     title = getattr(function, "__name__", type(function).__name__)
-    if name in WITH_ACTIVATION and title not in COUPLED:
+    is_coupled = title.lower().removeprefix("log").strip("_") in COUPLED
+    if name in WITH_ACTIVATION and not is_coupled:
         return _split(operation, function, epsilon)
     what = f"{name} with {title}" if name in WITH_ACTIVATION else name
     raise ValueError(
@@ -164,17 +166,12 @@ def _rule_of(operation, epsilon):
 def with_slope(function, epsilon):
     """A function of one tensor, with the slope of epsilon-LRP."""
 
-    @ops.custom_gradient
     def call(z):
         y = function(z)
-
-        def grad(*args, upstream=None):
-            if upstream is None:
-                (upstream,) = args
-            signed = ops.where(z >= 0, epsilon, -epsilon)
-            return upstream * y / (z + ops.cast(signed, z.dtype))
-
-        return y, grad
+        signed = ops.cast(ops.where(z >= 0, epsilon, -epsilon), z.dtype)
+        linear = z * ops.stop_gradient(y / (z + signed))
+        # Its slope, and the value of the function.
+        return linear + ops.stop_gradient(y - linear)
 
     return call
 
@@ -196,27 +193,34 @@ def _split(layer, activation, epsilon):
     return call
 
 
-def _product(operation):
+def _product(operation, args):
+    signals = _signals(args)
+
     def call(*args, **kwargs):
         flat = keras.tree.flatten(args)
-        shapes = [tuple(x.shape) for x in flat if ops.is_tensor(x)]
-        largest = np.broadcast_shapes(*[_known(shape) for shape in shapes])
-        signals = [s for s in shapes if _known(s) == largest]
-
-        def pass_share(x):
-            if not ops.is_tensor(x) or tuple(x.shape) not in signals:
-                return x if not ops.is_tensor(x) else ops.stop_gradient(x)
-            share = 1.0 / len(signals)
-            return share * x + (1.0 - share) * ops.stop_gradient(x)
-
-        return operation(*keras.tree.map_structure(pass_share, args), **kwargs)
+        for number, x in enumerate(flat):
+            if number in signals:
+                share = 1.0 / len(signals)
+                flat[number] = share * x + (1 - share) * ops.stop_gradient(x)
+            elif ops.is_tensor(x):
+                flat[number] = ops.stop_gradient(x)
+        return operation(*keras.tree.pack_sequence_as(args, flat), **kwargs)
 
     return call
 
 
-def _known(shape):
-    """A shape in which sizes that are not known are large ones."""
-    return tuple(s if isinstance(s, int) else 2**30 for s in shape)
+def _signals(args):
+    """Which of the factors are as large as their product."""
+    flat = enumerate(keras.tree.flatten(args))
+    shapes = {n: x.shape for n, x in flat if isinstance(x, keras.KerasTensor)}
+    rank = max(map(len, shapes.values()))
+    # What is not known may be large.
+    sizes = {
+        number: [1] * (rank - len(shape)) + [s or math.inf for s in shape]
+        for number, shape in shapes.items()
+    }
+    largest = [max(column) for column in zip(*sizes.values())]
+    return [n for n, own in sizes.items() if own == largest] or list(sizes)
 
 
 def _normalization(layer):

@@ -6,12 +6,17 @@ import pytest
 from keras import layers
 
 from keras_vipa.applications import SceneEncoders
+from keras_vipa.applications import scene_encoders
 from keras_vipa.applications import train_scene_encoders
 from keras_vipa.applications.scene_encoders import features_and_targets
 from keras_vipa.applications.scene_encoders import readout_errors
 from keras_vipa.applications.weights import WEIGHTS
 from keras_vipa.datasets import scenes
 from keras_vipa.datasets.scene_tasks import TASKS
+
+
+def test_tasks_are_those_of_the_scenes():
+    assert scene_encoders.TASKS == TASKS
 
 
 class TestNetwork:
@@ -32,7 +37,19 @@ class TestNetwork:
     def test_preset(self):
         model = SceneEncoders("scene_encoders")
         assert model.count_params() == WEIGHTS["scene_encoders"]["parameters"]
-        assert len({w.path for w in model.weights}) == len(model.weights)
+        for tasks in (("depth",), ("pose", "denoise")):
+            some = SceneEncoders("scene_encoders", tasks)
+            for task in tasks:
+                pairs = zip(
+                    some.get_layer(task).get_weights(),
+                    model.get_layer(task).get_weights(),
+                )
+                for one, other in pairs:
+                    np.testing.assert_array_equal(one, other)
+
+    def test_unknown_task(self):
+        with pytest.raises(ValueError, match="`tasks` must be.*'normals'"):
+            SceneEncoders(tasks=("depth", "normals"))
 
 
 def test_training_lowers_the_readout_error_of_its_own_task():

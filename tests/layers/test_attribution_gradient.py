@@ -141,6 +141,25 @@ class TestRules(TestCase):
 
         self.assert_all_close(self.relevance(build, x), expected, atol=1e-5)
 
+    def test_learnt_slope(self):
+        x = np.array([-2.0, 0.5])
+        layer = layers.PReLU(
+            alpha_initializer=keras.initializers.Constant(0.25)
+        )
+        expected = x * np.array([0.25 * -2.0 / -2.1, 0.5 / 0.6])
+        self.assert_all_close(self.relevance(layer, x), expected)
+
+    def test_gate_of_a_model_of_any_size(self):
+        x = keras.Input((None, None, 3))
+        gate = layers.GlobalAveragePooling2D(keepdims=True)(x)
+        y = layers.multiply([x, layers.Activation("sigmoid")(gate)])
+        open_size = maps_of(keras.Model(x, y), images(2, 4), "epsilon_lrp")
+        z = keras.Input((4, 4, 3))
+        gate = layers.GlobalAveragePooling2D(keepdims=True)(z)
+        y = layers.multiply([z, layers.Activation("sigmoid")(gate)])
+        fixed = maps_of(keras.Model(z, y), images(2, 4), "epsilon_lrp")
+        self.assert_all_close(open_size, fixed)
+
     def test_product_of_equals(self):
         x = np.array([-2.0, 0.5, 3.0])
         # x * (3 x): each has half of the relevance, all of it in the end.
@@ -309,6 +328,9 @@ class TestErrors:
         y = layers.Dense(2, activation="softmax", name="last")(x)
         with pytest.raises(ValueError, match="'last' .Dense with softmax"):
             AttributionGradient(keras.Model(x, y), "epsilon_lrp")
+        softmax = layers.Dense(2, activation=layers.Softmax(), name="own")
+        with pytest.raises(ValueError, match="'own' .Dense with Softmax"):
+            AttributionGradient(keras.Model(x, softmax(x)), "epsilon_lrp")
         y = layers.GroupNormalization(3, name="groups")(x)
         with pytest.raises(ValueError, match="'groups' .GroupNormalization"):
             AttributionGradient(keras.Model(x, y), "epsilon_lrp")
@@ -324,7 +346,12 @@ class TestErrors:
 
     def test_unit_that_is_not_there(self):
         with pytest.raises(ValueError, match="one of the 4 units.*target=4"):
-            AttributionGradient(linear()[0], target=4).call(images())
+            AttributionGradient(linear()[0], target=4)
+        x = keras.Input((4, 4, 3))
+        model = keras.Model(x, [x, 2 * x], name="two")
+        with pytest.raises(ValueError, match="one output.*'two' with outputs"):
+            AttributionGradient(model, target=0)
+        AttributionGradient(linear()[0], target=np.int64(3))
 
     @pytest.mark.tensorflow
     def test_no_way_to_the_output(self):

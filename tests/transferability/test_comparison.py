@@ -47,6 +47,11 @@ class TestJudge:
         row = comparison.judge(scores, self.errors)
         assert row["rho"] == pytest.approx(1.0) and np.isnan(row["p"])
 
+    def test_no_target_is_left(self):
+        row = comparison.judge(-self.errors, self.errors + 1.0)
+        assert set(row) == {"rho", "rho, all", "P@1", "P@3", "p"}
+        assert all(np.isnan(value) for value in row.values())
+
 
 def test_label_scores():
     generator = np.random.default_rng(0)

@@ -200,6 +200,17 @@ class TestCurves(TestCase):
             assert sorted(distances)[0] < 1e-6
             assert np.abs(end).max() > 1e-3
 
+    def test_levels(self):
+        model = encoder(0, size=8)
+        levels = (255 * probes(3, 8)).astype("uint8")
+        self.assert_all_close(
+            gradient_curves(model, levels),
+            gradient_curves(model, levels / np.float32(255)),
+            atol=1e-6,
+        )
+        with pytest.raises(ValueError, match="another one.*1 images"):
+            gradient_curves(model, levels[:1])
+
     def test_complete(self):
         """The end of a curve sums to the difference of both outputs."""
         model = encoder(0, size=8)
@@ -222,6 +233,8 @@ class TestErrors:
             (probes(), {"measures": ["mmd"]}, "some of.*'mmd'"),
             (probes(), {"measures": []}, "some of"),
             (probes(), {"pool": 13}, "from 1 to 12.*13"),
+            (probes(), {"projection": 0}, "positive.*projection=0"),
+            (probes(), {"method": "lime"}, "`method` must be.*'lime'"),
         ],
     )
     def test_options(self, images, options, message):

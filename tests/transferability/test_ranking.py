@@ -132,7 +132,7 @@ class TestPermutations:
         (np.zeros((3, 2)), np.zeros((2, 3)), 1, r"\(3, 2\) and \(2, 3\)"),
         (np.zeros(3), np.zeros(3), 1, "one shape"),
         (np.full((3, 2), NAN), np.zeros((3, 2)), 1, "must have a score"),
-        (np.zeros((3, 2)), np.full((3, 2), NAN), 1, "must have a score"),
+        (np.zeros((3, 2)), np.full((3, 2), NAN), 1, "No pair has a truth"),
         (np.zeros((3, 2)), np.zeros((3, 2)), 4, "from 1 to 3.*k=4"),
         (np.zeros((3, 2)), np.zeros((3, 2)), 0, "from 1 to 3.*k=0"),
     ],
@@ -140,3 +140,14 @@ class TestPermutations:
 def test_errors(scores, truth, k, message):
     with pytest.raises(ValueError, match=message):
         precision_at_k(scores, truth, k)
+
+
+def test_more_errors():
+    scores = np.zeros((3, 3))
+    for relevant in (0, 4):
+        with pytest.raises(ValueError, match=f"relevant={relevant}"):
+            recall_at_k(scores, scores, 1, relevant)
+    truth = np.eye(3)
+    scores[0, 0] = truth[0, 0] = NAN
+    with pytest.raises(ValueError, match="to be exchanged"):
+        permutation_test(scores, truth)

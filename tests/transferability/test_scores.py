@@ -110,6 +110,17 @@ class TestLogME:
         ]
         assert log_me(features, LABELS) == pytest.approx(np.mean(single))
 
+    def test_features_that_say_nothing(self):
+        y = normal(20, 1)
+        dead = log_me(np.zeros((20, 3)), y)
+        faint = log_me(1e-6 * normal(20, 3, seed=5), y)
+        assert np.isfinite(dead) and dead <= faint + 1e-3
+        deviation = np.sqrt(np.mean(y**2))
+        expected = np.mean(
+            -0.5 * (y / deviation) ** 2 - np.log(deviation * np.sqrt(2 * np.pi))
+        )
+        assert dead == pytest.approx(expected)
+
     def test_rotations_do_not_matter(self):
         features = normal(8, 3)
         rotation, _ = np.linalg.qr(normal(3, 3, seed=1))
@@ -142,6 +153,8 @@ def test_useful_features_win(score):
         (leep, ([[0.5, 0.5]], [0, 1]), r"\(1, 2\), 2 labels"),
         (h_score, ([1.0, 2.0], [0, 1]), r"features.shape=\(2,\)"),
         (log_me, ([[1.0], [np.nan]], [0, 1]), "must be finite"),
+        (log_me, ([[1.0], [2.0]], [[0], [1]]), r"\(2, 1\), dtype=int"),
+        (log_me, ([[1.0], [2.0]], [[0.0], [np.nan]]), "finite float targets"),
     ],
 )
 def test_errors(score, arguments, message):
