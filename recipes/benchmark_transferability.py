@@ -11,8 +11,8 @@
 - zoo: seconds to add the thirteen scene encoders to a `ModelSpace`, one by one,
   and for the readouts that they stand for.
 - space: bytes a network, seconds of a query among 13 to 10,000 networks
-  (simulated by random vectors beyond the thirteen), and by what power of the
-  number it grows; and how well compressed maps keep the order of affinities
+  (columns; beyond the thirteen they are random vectors), and by what power of
+  the number it grows; and how well compressed maps keep the order of affinities
   (Spearman's correlation with those of pixels).
 
 Medians of `--rounds`. Written to `--output`: `report.json`.
@@ -32,6 +32,7 @@ from keras_vipa.applications import SceneEncoders
 from keras_vipa.applications import scene_encoders
 from keras_vipa.datasets.scene_tasks import TASKS
 from keras_vipa.layers import AttributionGradient
+from keras_vipa.layers.attribution_gradient import METHODS
 from keras_vipa.transferability import ModelSpace
 from keras_vipa.transferability import attribution_maps
 from keras_vipa.transferability.attribution import batches_of
@@ -43,20 +44,8 @@ from keras_vipa.utils.latency import added_memory
 from keras_vipa.utils.latency import in_new_process
 from keras_vipa.utils.latency import take_turns
 
-METHODS = (
-    "saliency",
-    "gradient_x_input",
-    "epsilon_lrp",
-    "integrated_gradients",
-)
 COUNTS = (13, 100, 1000, 10000)
-STORES = {
-    "pixels": {},
-    "pool 8": {"pool": 8},
-    "pool 4": {"pool": 4},
-    "projection 64": {"projection": 64},
-    "projection 16": {"projection": 16},
-}
+STORES = ({}, {"pool": 8}, {"pool": 4}, {"projection": 64}, {"projection": 16})
 
 
 def parse():
@@ -101,7 +90,7 @@ def time_maps(args):
         batches = [images[part] for part in batches_of(len(images), 32)]
         # Made once: what is timed is the work, not the compilation.
         functions = {"floor": floor(model)}
-        for method, xla in itertools.product(METHODS, (False, True)):
+        for method, xla in itertools.product(METHODS[1:], (False, True)):
             layer = AttributionGradient(model, method)
             run = map_runner(layer, images, None, xla)
             label = f"{method}{', XLA' if xla else ''}"
@@ -160,7 +149,8 @@ def time_queries(args):
     model = SceneEncoders("scene_encoders")
     probes = datasets.scenes(args.images, seed=1).images
     rows, exact = [], None
-    for name, options in STORES.items():
+    for options in STORES:
+        name = " ".join(f"{k} {v}" for k, v in options.items())
         space = ModelSpace(probes, measures=["maps"], **options)
         for task in TASKS:
             space.add(task, model.get_layer(task))
@@ -168,17 +158,13 @@ def time_queries(args):
         ranks = average_ranks(affinity[np.triu_indices(len(TASKS), 1)])
         exact = ranks if exact is None else exact
         kept = space.bytes_per_model()["maps"]
-        row = {
-            "kept": " ".join(f"{k} {v}" for k, v in options.items()) or "pixels"
-        }
-        row |= {"bytes": kept, "order": float(np.corrcoef(ranks, exact)[0, 1])}
+        row = {"kept": name or "pixels", "bytes": kept}
+        row["order"] = float(np.corrcoef(ranks, exact)[0, 1])
         for count in COUNTS:
             # Pixels of so many would fill the memory of a small machine.
             fits = count <= args.largest and count * kept < 2e9
-            taken = query(space, count, args.rounds) if fits else ""
-            row[f"{count} networks, s"] = taken
-        taken = [row[f"{n} networks, s"] for n in COUNTS]
-        taken = np.log([seconds for seconds in taken if seconds])
+            row[count] = query(space, count, args.rounds) if fits else ""
+        taken = np.log([row[n] for n in COUNTS if row[n]])
         power = (taken[-1] - taken[-2]) / np.log(COUNTS[-1] / COUNTS[-2])
         rows.append(rounded({**row, "grows with the power": float(power)}))
     return rows
