@@ -31,6 +31,7 @@ from keras_vipa.applications import VGGFeatures
 from keras_vipa.applications.din_trainer import in_blocks
 from keras_vipa.datasets.style_samples import pictures_of
 from keras_vipa.layers.dynamic_instance_norm import instance_norm
+from keras_vipa.transferability.measures import average_ranks
 from keras_vipa.utils import panorama
 from keras_vipa.utils import reports
 from keras_vipa.utils.images import fit_picture
@@ -111,13 +112,7 @@ def check_deformable(args, regular, photographs, paintings):
 
 def rank_correlation(one, other):
     """Spearman's correlation; equal values share the mean of their ranks."""
-    ranks = []
-    for values in (one, other):
-        _, places, counts = np.unique(
-            values, return_inverse=True, return_counts=True
-        )
-        last = np.cumsum(counts)
-        ranks.append((last - (counts - 1) / 2)[places])
+    ranks = [average_ranks(values) for values in (one, other)]
     return float(np.corrcoef(*ranks)[0, 1])
 
 

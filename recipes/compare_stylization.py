@@ -31,12 +31,12 @@ import numpy as np
 from keras import ops
 
 from keras_vipa.applications import DIN
-from keras_vipa.applications.din import LUMINANCE
 from keras_vipa.applications.din_trainer import content_loss
 from keras_vipa.applications.din_trainer import style_loss
 from keras_vipa.applications.din_trainer import style_statistics
 from keras_vipa.datasets.style_samples import pictures_of
 from keras_vipa.utils import reports
+from keras_vipa.utils.colors import LUMINANCE
 from keras_vipa.utils.efficientnet_lite import efficientnet_lite_features
 from keras_vipa.utils.images import fit_picture
 from keras_vipa.utils.images import save_picture

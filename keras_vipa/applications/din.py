@@ -16,6 +16,7 @@ from keras_vipa.layers import ColorCode
 from keras_vipa.layers import DynamicInstanceNorm
 from keras_vipa.layers import WeightNet
 from keras_vipa.layers import WhiteningColoring
+from keras_vipa.utils.colors import LUMINANCE
 
 # Sizes of a variant: the channels of its two levels, and the widths and taps of
 # the nets that make their kernels.
@@ -34,7 +35,6 @@ VARIANTS = {
 STYLE_FEATURES = ("relu4_1", "relu3_1")
 STRIDE = 4
 SMALLEST = 16
-LUMINANCE = np.array([0.299, 0.587, 0.114], "float32")
 
 
 @keras.saving.register_keras_serializable(package="keras_vipa")

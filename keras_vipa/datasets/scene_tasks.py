@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_vipa.utils.colors import LUMINANCE
+
 FAMILIES = {
     "2-D": ("autoencode", "denoise", "inpaint", "colorize", "edge2d"),
     "object": ("segment", "objedge", "depth", "pose"),
@@ -15,7 +17,6 @@ _LABELS = {
     "bgori": "stripes",
     "bgcol": "background",
 }
-_LUMINANCE = np.array([0.299, 0.587, 0.114], "float32")
 
 
 def scene_task(world, task, seed=0):
@@ -56,8 +57,8 @@ def scene_task(world, task, seed=0):
     """
     if task not in TASKS:
         raise ValueError(f"`task` must be one of {TASKS}. Received: {task!r}")
-    images = world.images / np.float32(255)
-    grey = images @ _LUMINANCE
+    images = world.array()
+    grey = images @ LUMINANCE
     generator = np.random.default_rng(seed)
     inputs = images
     if task == "denoise":

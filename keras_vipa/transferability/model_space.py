@@ -444,8 +444,7 @@ def _check_probes(images):
             f" uint8 or float. Received: shape={images.shape}, "
             f"dtype={images.dtype}"
         )
-    scale = 255.0 if images.dtype == "uint8" else 1.0
-    images = (images / scale).astype("float32")
+    images = as_float(images)
     if not (np.abs(images - 0.5) <= 0.5001).all():
         raise ValueError(
             "`probe_images` must be in [0, 1] if they are float. Received: "
