@@ -7,7 +7,9 @@ to draw them in the styles, with the losses of `DINTrainer`. Crops are cut at
 random places and scales, and styles are widened by exchanged and inverted
 channels, turns and mixtures, since a few hundred are few for arbitrary
 transfer. A folder that is named twice counts twice; photographs as further
-styles do good. `tfds:NAME` takes pictures of TensorFlow Datasets.
+styles do good. `tfds:NAME` takes pictures of TensorFlow Datasets. Contents get
+noise (`--grain`) before they are drawn, and pictures without any detail beside
+them (`--smooth`), so that even places become strokes and not lines.
 
 Each folder gives as many pictures as there are `--crops` and `--held-back`
 ones of that kind, chosen by `--seed` (a set of TensorFlow Datasets its first
@@ -16,14 +18,21 @@ memory a pair. The first `--held-back` photographs and styles are never trained
 on; `grid.png` shows them, and `report.json` has their losses (and those of
 training since the last start). A run that is interrupted goes on where it was
 if it is started again with the same options. Runs on TensorFlow, and with
-KERAS_BACKEND=jax on JAX. `--smoke` takes two hundred steps at 32 pixels.
+KERAS_BACKEND=jax on JAX, where TensorFlow need not be installed. `--smoke`
+takes two hundred steps at 32 pixels.
+
+`--minutes` ends the training in time, whatever the machine: the rate falls with
+the clock. On a GPU, batches are larger then, crops are more and larger, and the
+VGG computes in bfloat16. The last evaluation comes after that, about a minute.
 
 How `din_mobile` was trained is in `saved_models/README.md`; the paper trained
 on MS-COCO and WikiArt for what we recall as 160,000 steps.
 """
 
 import argparse
+import concurrent.futures
 import pathlib
+import time
 import zlib
 
 import keras
@@ -42,12 +51,20 @@ from keras_vipa.utils.images import save_picture
 from keras_vipa.utils.style_grid import style_grid
 
 ZOOM = (1.0, 2.5)
+BLOCK = 2000
 SMOKE = {
     "steps": (100, 100),
     "size": (32, 48),
     "crops": (12, 12),
     "batch": 2,
     "held_back": (1, 1),
+}
+ON_A_CPU = {"size": (128, 192), "crops": (1200, 1200), "batch": 4}
+ON_A_GPU = {
+    "size": (256, 256),
+    "crops": (16000, 16000),
+    "batch": 16,
+    "bfloat16": True,
 }
 
 
@@ -65,11 +82,14 @@ def parse():
     add("--variant", default="mobile", help="or base")
     add("--start", metavar="WEIGHTS", help="preset or file to go on from")
     add("--steps", type=int, nargs=2, default=(500, 4000), help="of each phase")
-    add("--batch", type=int, default=4)
-    add("--size", type=int, nargs=2, default=(128, 192), help="content, style")
-    add("--crops", type=int, nargs=2, default=(1200, 1200))
+    add("--minutes", type=float, help="end after them; --steps are limits then")
+    add("--batch", type=int)
+    add("--size", type=int, nargs=2, help="content, style")
+    add("--crops", type=int, nargs=2, metavar=("CONTENT", "STYLE"))
     add("--rate", type=float, default=2e-3)
     add("--weight", nargs="*", default=[], metavar="TERM=VALUE")
+    add("--grain", type=float, default=0.0, help="noise, of 255 levels")
+    add("--smooth", type=float, default=0.0, help="share without detail")
     add("--seed", type=int, default=0)
     add("--jit", action="store_true", help="compile with XLA")
     add("--bfloat16", action="store_true", help="VGG in it: fast on some CPUs")
@@ -77,6 +97,17 @@ def parse():
     add("--output", default="results/train_din", metavar="FOLDER")
     add("--smoke", action="store_true", help="a few steps on small pictures")
     return parser
+
+
+def choose(args):
+    """Batch, crops and the VGG's type for the machine, where not given."""
+    if args.smoke:
+        vars(args).update(SMOKE)
+    devices = keras.distribution.list_devices()
+    has_gpu = any(not device.startswith("cpu") for device in devices)
+    choice = ON_A_GPU if has_gpu and args.minutes else ON_A_CPU
+    for name, value in choice.items():
+        setattr(args, name, getattr(args, name) or value)
 
 
 def read(folders, kind, limit, size, seed):
@@ -108,6 +139,19 @@ def split(photographs, paintings, counts):
     return parts, held
 
 
+def draw_crops(pictures, count, size, seed, widen=False):
+    """Crops in blocks, by as many threads as there are processors."""
+    starts = range(0, count, BLOCK)
+
+    def block(start):
+        number = min(BLOCK, count - start)
+        own = [seed, start // BLOCK]
+        return datasets.random_crops(pictures, number, size, own, ZOOM, widen)
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        return np.concatenate(list(pool.map(block, starts)))
+
+
 class Snapshots(keras.callbacks.Callback):
     """Writes weights and a picture of held-back pairs as training goes on."""
 
@@ -115,6 +159,7 @@ class Snapshots(keras.callbacks.Callback):
         super().__init__()
         self.output, self.tensorboard = output, tensorboard
         self.contents, self.styles = contents, styles
+        self.last = 0.0
 
     def on_train_begin(self, logs=None):
         if self.tensorboard:
@@ -125,15 +170,19 @@ class Snapshots(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         losses = " ".join(f"{k} {v:.4f}" for k, v in logs.items() if v)
-        print(f"{self.model.phase} {100 * (epoch + 1)}: {losses}", flush=True)
+        steps = self.params["steps"] * (epoch + 1)
+        print(f"{self.model.phase} {steps}: {losses}", flush=True)
+        if time.monotonic() - self.last < 30:
+            return
         model = self.model.model
         grid = style_grid(model, self.contents, self.styles)
         save_picture(self.output / "grid.png", grid)
         save_float16(model.network(), self.output / "din.weights.h5")
+        self.last = time.monotonic()
         if self.tensorboard:
             import tensorflow as tf
 
-            with self.writer.as_default(step=100 * (epoch + 1)):
+            with self.writer.as_default(step=steps):
                 tf.summary.image("held back", grid[None])
                 for name, value in logs.items():
                     tf.summary.scalar(name, value)
@@ -142,8 +191,8 @@ class Snapshots(keras.callbacks.Callback):
 
 def main(args):
     """Train, and say how it went."""
-    if args.smoke:
-        vars(args).update(SMOKE)
+    start = time.monotonic()
+    choose(args)
     keras.utils.set_random_seed(args.seed)
     output = pathlib.Path(args.output)
     output.mkdir(parents=True, exist_ok=True)
@@ -167,9 +216,14 @@ def main(args):
     print(
         f"{len(photographs)} photographs, {len(paintings)} styles", flush=True
     )
+    contents = draw_crops(photographs, args.crops[0], size, seed)
+    number = round(args.smooth * len(contents))
+    contents[:number] = datasets.smooth_pictures(number, size, seed)
+    minutes = args.minutes
+    minutes = minutes and minutes - (time.monotonic() - start) / 60
     histories = trainer.fit_stages(
-        crops(photographs, args.crops[0], size, seed, ZOOM),
-        crops(paintings, args.crops[1], style_size, seed, ZOOM, True),
+        contents,
+        draw_crops(paintings, args.crops[1], style_size, seed, True),
         dict(zip(("reconstruct", "stylize"), args.steps)),
         args.batch,
         args.rate,
@@ -177,6 +231,11 @@ def main(args):
         output / f"backup_{tag:08x}",
         args.jit or "auto",
         [shots],
+        minutes=minutes,
+        grain=args.grain / 255.0,
+        keep_targets=not minutes,
+        steps_per_epoch=500 if args.batch > 4 else 100,
+        workers=8 if minutes else 1,
     )
     save_float16(model.network(), output / "din.weights.h5")
     contents = crops(held[0], 40, size, seed + 1, ZOOM)

@@ -1,5 +1,8 @@
 """How `DIN` is trained: content and style losses on frozen VGG features."""
 
+import math
+import time
+
 import keras
 import numpy as np
 from keras import ops
@@ -7,6 +10,7 @@ from keras import ops
 from keras_vipa.applications.vgg_features import FEATURES
 from keras_vipa.layers.dynamic_instance_norm import instance_norm
 from keras_vipa.utils.batches import StylePairs
+from keras_vipa.utils.colors import LUMINANCE
 from keras_vipa.utils.training import FiniteGuard
 
 PHASES = ("reconstruct", "stylize")
@@ -33,9 +37,11 @@ class DINTrainer(keras.Model):
                   / mean(phi_l(s)^2),                        l = 1..4
     variation   = mean |differences of neighbouring pixels of out|
     photograph  = mean |drawing of c with the photograph's code - c|
+    tone        = mean |IN(small(out)) - IN(small(c))|^2
     ```
 
-    where `|.|^2` is a mean over channels (and positions). The phases are
+    where `|.|^2` is a mean over channels (and positions), and `small` the
+    luminance, averaged over squares of 8 pixels. The phases are
     `"reconstruct"`, in which only the last term counts, so that encoder and
     decoder learn to draw the photograph first, and `"stylize"`.
 
@@ -43,7 +49,7 @@ class DINTrainer(keras.Model):
         model: `DIN`. Its VGG is also the one of the losses.
         loss_weights: dict, name of a term -> float, for the terms whose
             weight is not to be the default: content 1, style 2,
-            variation 0.1, photograph 2 (our choices).
+            variation 0.1, photograph 2, tone 0 (our choices).
         phase: string. `"reconstruct"` or `"stylize"`; see `set_phase`.
         **kwargs: arguments of `keras.Model`.
 
@@ -51,7 +57,9 @@ class DINTrainer(keras.Model):
         inputs: dict. `content` and `style`: images `(batch, height, width,
             3)` in [0, 1], those of the content with sides that are multiples
             of 16. What `content_targets` and `style_targets` return may stand
-            beside them, and is then not computed again.
+            beside them, and is then not computed again. `grain` `(batch,
+            height, width, 1)` is noise that is laid over the content before it
+            is drawn, not before it is compared.
 
     Returns:
         A dict of images, `photograph` and in phase `"stylize"` `drawing`.
@@ -77,7 +85,8 @@ class DINTrainer(keras.Model):
        also hold on to the colours of the photograph.
     2. Each style term is divided by the mean square of its target, and 1e-3
        is added under the roots.
-    3. `variation` and `photograph` are ours.
+    3. `variation`, `photograph` and `tone` are ours. The last one keeps light
+       parts light: features of a VGG say little of how light an even part is.
     """
 
     def __init__(self, model, loss_weights=None, phase="reconstruct", **kwargs):
@@ -88,6 +97,7 @@ class DINTrainer(keras.Model):
             "style": 2.0,
             "variation": 0.1,
             "photograph": 2.0,
+            "tone": 0.0,
         }
         unknown = set(loss_weights or {}) - set(self.loss_weights)
         if unknown:
@@ -169,6 +179,8 @@ class DINTrainer(keras.Model):
                 code = model.style_net([inputs[f"style_{n}"] for n in names])
             else:
                 code = model.encode_style(inputs["style"])
+            if "grain" in inputs:
+                content = content + inputs["grain"]
             drawings["drawing"] = model.draw(content, code)
         return drawings
 
@@ -191,6 +203,10 @@ class DINTrainer(keras.Model):
         terms["variation"] = mean_of(
             ops.abs(drawing[:, 1:] - drawing[:, :-1])
         ) + mean_of(ops.abs(drawing[:, :, 1:] - drawing[:, :, :-1]))
+        if self.loss_weights["tone"]:
+            terms["tone"] = content_loss(
+                small_luminance(drawing), small_luminance(x["content"])
+            )
         return terms
 
     def compute_loss(
@@ -214,6 +230,11 @@ class DINTrainer(keras.Model):
         jit_compile="auto",
         callbacks=(),
         verbose=0,
+        minutes=None,
+        grain=0.0,
+        keep_targets=True,
+        steps_per_epoch=STEPS_PER_EPOCH,
+        workers=1,
     ):
         """Run the phases one after the other, on random pairs of pictures.
 
@@ -221,35 +242,44 @@ class DINTrainer(keras.Model):
         steps (half of a phase that is shorter than 400) and falls to 0 as a
         cosine, and a moving average of the weights,
         which are the result. What the VGG says of contents and styles is
-        computed once: about half of what a step would take, for 3 MB of memory
-        per pair of pictures of 128 and 192 pixels.
+        computed once, unless `keep_targets` is `False`: about half of what a
+        step would take, for 3 MB of memory per pair of pictures of 128 and 192
+        pixels.
 
         Args:
             contents: uint8 array `(n, height, width, 3)`, sides multiples of
                 16.
             styles: uint8 array `(m, height, width, 3)`.
-            steps: dict, phase -> number of steps, a multiple of 100.
+            steps: dict, phase -> number of steps, a multiple of
+                `steps_per_epoch`.
             batch_size: integer. Pairs in a step.
             learning_rate: float. The highest rate.
             seed: integer. Seed of the pairs.
             backup_dir: string or path. Folder for the state of the training; a
-                call with the same arguments continues after the last 100
-                steps there.
+                call with the same arguments continues after the last epoch
+                there.
             jit_compile: boolean, or `"auto"`, as in `compile`. Whether XLA
                 compiles the step.
             callbacks: list of `keras.callbacks.Callback`, for every phase. At
-                the end of an epoch, which is 100 steps, the weights are the
-                averages.
+                the end of an epoch the weights are the averages.
             verbose: as in `fit`.
+            minutes: float. When training is to end, counted from this call; the
+                rate follows the clock then, epoch by epoch, and `steps` are
+                what no phase goes beyond.
+            grain: float. Largest deviation of the noise on the contents, in
+                phase `"stylize"`: see `StylePairs`.
+            keep_targets: boolean. Whether what the VGG says is computed once.
+            steps_per_epoch: integer.
+            workers: integer. Threads that make batches.
 
         Returns:
             Dict, phase -> history of its `fit` (a dict of lists).
 
         Raises:
             ValueError: If a phase is unknown, its steps are no multiple of
-                100, or a side of the contents is none of 16.
+                `steps_per_epoch`, or a side of the contents is none of 16.
             FloatingPointError: If a loss is not finite. The weights are those
-                of the last 100 steps in which all were.
+                of the last epoch in which all were.
         """
         if any(side % 16 for side in contents.shape[1:3]):
             raise ValueError(
@@ -257,33 +287,41 @@ class DINTrainer(keras.Model):
                 f"Received: contents.shape={contents.shape}"
             )
         for phase, count in steps.items():
-            if phase not in PHASES or count % STEPS_PER_EPOCH:
+            if phase not in PHASES or count % steps_per_epoch:
                 raise ValueError(
-                    f"`steps` must be multiples of {STEPS_PER_EPOCH} for the "
+                    f"`steps` must be multiples of {steps_per_epoch} for the "
                     f"phases {PHASES}. Received: steps={steps}"
                 )
         parts = {"content": contents}, {"style": styles}
+        clock = None if minutes is None else _Clock(60 * minutes)
         histories = {}
         for phase in [phase for phase in PHASES if steps.get(phase)]:
-            if phase == "stylize":
+            if phase == "stylize" and keep_targets:
                 parts[0].update(in_blocks(self.content_targets, contents))
                 parts[1].update(in_blocks(self.style_targets, styles))
                 del parts[1]["style"]
-            pairs = StylePairs(*parts, batch_size, STEPS_PER_EPOCH, seed)
+            noise = grain if phase == "stylize" else 0.0
+            pairs = StylePairs(
+                *parts, batch_size, steps_per_epoch, seed, noise, workers=workers
+            )
             self.set_phase(phase)
             own = [_Epoch(pairs)]
+            if clock is not None:
+                own.append(_TimedRate(clock, learning_rate))
             if backup_dir is not None:
                 # Before the averages are put in the place of the weights.
                 own.append(_backup(backup_dir, phase))
             own.append(keras.callbacks.SwapEMAWeights(True))
-            optimizer = _optimizer(learning_rate, steps[phase])
+            optimizer = _optimizer(
+                learning_rate, steps[phase], clock is not None
+            )
             self.compile(optimizer, jit_compile=jit_compile)
             # A phase that was complete in the backup builds it nowhere else.
             optimizer.build(self.trainable_variables)
             with FiniteGuard(phase) as guard:
                 history = self.fit(
                     pairs,
-                    epochs=steps[phase] // STEPS_PER_EPOCH,
+                    epochs=steps[phase] // steps_per_epoch,
                     shuffle=False,
                     callbacks=[guard, *own, *callbacks],
                     verbose=verbose,
@@ -322,7 +360,47 @@ def _backup(folder, phase):
     )
 
 
-def _optimizer(learning_rate, steps):
+class _Clock:
+    """How much of the time is gone, and whether another epoch fits in."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+        self.start = time.monotonic()
+
+    def share(self):
+        return (time.monotonic() - self.start) / self.seconds
+
+
+class _TimedRate(keras.callbacks.Callback):
+    """A rate that falls with the clock as a cosine, and the end in time."""
+
+    def __init__(self, clock, rate):
+        super().__init__()
+        self.clock = clock
+        self.rate = rate
+
+    def on_train_begin(self, logs=None):
+        self.first = self.clock.share()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.before = self.clock.share()
+        share = (self.before - self.first) / max(1 - self.first, 1e-9)
+        cosine = 0.5 + 0.5 * math.cos(math.pi * min(share, 1.0))
+        # The first epoch instead of a rise.
+        rate = self.rate / 4 if epoch == 0 else self.rate
+        self.model.optimizer.learning_rate = rate * cosine
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.clock.share() > 1:
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch, logs=None):
+        now = self.clock.share()
+        if now + (now - self.before) > 1:
+            self.model.stop_training = True
+
+
+def _optimizer(learning_rate, steps, is_timed=False):
     warmup = min(WARMUP_STEPS, steps // 2)
     rate = keras.optimizers.schedules.CosineDecay(
         learning_rate / 20,
@@ -330,6 +408,8 @@ def _optimizer(learning_rate, steps):
         warmup_target=learning_rate,
         warmup_steps=warmup,
     )
+    if is_timed:
+        rate = learning_rate
     return keras.optimizers.Adam(
         rate, clipnorm=1.0, use_ema=True, ema_momentum=0.998
     )
@@ -372,6 +452,14 @@ class Mean(keras.losses.Loss):
 def mean_of(x):
     """Mean of each sample."""
     return ops.mean(x, axis=tuple(range(1, len(x.shape))))
+
+
+def small_luminance(images, size=8):
+    """Luminance, averaged over squares: `(batch, rows, columns, 1)`."""
+    luminance = ops.matmul(images, LUMINANCE[:, None])
+    return ops.average_pool(
+        luminance, (size, size), (size, size), data_format="channels_last"
+    )
 
 
 def content_loss(feature, target):

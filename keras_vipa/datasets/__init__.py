@@ -9,6 +9,7 @@ from keras_vipa.datasets.named import named
 from keras_vipa.datasets.pink_noise import pink_noise
 from keras_vipa.datasets.scene_tasks import scene_task
 from keras_vipa.datasets.scenes import scenes
+from keras_vipa.datasets.smooth_pictures import smooth_pictures
 from keras_vipa.datasets.style_pairs import random_crops
 from keras_vipa.datasets.style_samples import style_samples
 from keras_vipa.datasets.tfds import tfds
@@ -26,6 +27,7 @@ __all__ = [
     "random_crops",
     "scene_task",
     "scenes",
+    "smooth_pictures",
     "style_samples",
     "tfds",
 ]

@@ -65,6 +65,9 @@ class StylePairs(keras.utils.PyDataset):
         batch_size: integer. Pairs in a batch.
         steps: integer. Batches in an epoch.
         seed: integer.
+        grain: float. Largest deviation of the noise `grain` `(batch, height,
+            width, 1)` that a batch then has beside its contents: each pair has
+            its own, uniform from 0 on. Defaults to 0: none.
         **kwargs: arguments of `keras.utils.PyDataset`.
 
     Example:
@@ -75,9 +78,19 @@ class StylePairs(keras.utils.PyDataset):
     (['content', 'style'], (2, 16, 16, 3))
     """
 
-    def __init__(self, contents, styles, batch_size, steps, seed=0, **kwargs):
+    def __init__(
+        self,
+        contents,
+        styles,
+        batch_size,
+        steps,
+        seed=0,
+        grain=0.0,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.parts = contents, styles
+        self.grain = grain
         self.batch_size = batch_size
         self.steps = steps
         self.seed = seed
@@ -101,4 +114,9 @@ class StylePairs(keras.utils.PyDataset):
                 if rows.dtype == "uint8":
                     rows = rows.astype("float32") / 255.0
                 batch[name] = rows
+        if self.grain:
+            shape = (*batch["content"].shape[:3], 1)
+            noise = generator.standard_normal(shape, "float32")
+            amount = generator.random((len(noise), 1, 1, 1), "float32")
+            batch["grain"] = noise * amount * np.float32(self.grain)
         return (batch,)
