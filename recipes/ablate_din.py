@@ -30,7 +30,7 @@ from keras_vipa import datasets
 from keras_vipa.applications import DIN
 from keras_vipa.applications import DINTrainer
 from keras_vipa.applications import VGGFeatures
-from keras_vipa.applications.din_trainer import in_blocks
+from keras_vipa.applications.din.trainer import in_blocks
 from keras_vipa.datasets.style_samples import pictures_of
 from keras_vipa.utils import reports
 

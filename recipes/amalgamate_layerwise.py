@@ -47,11 +47,10 @@ from keras_vipa.amalgamation import amalgamate_incrementally
 from keras_vipa.amalgamation import comparison
 from keras_vipa.applications import load_model
 from keras_vipa.applications import train_on_few
+from keras_vipa.training import STRATEGIES
+from keras_vipa.training import strategy_scope
 from keras_vipa.utils import reports
-from keras_vipa.utils.devices import STRATEGIES
-from keras_vipa.utils.devices import strategy_scope
-from keras_vipa.utils.training import Progress
-from keras_vipa.utils.training import read_model
+from keras_vipa.utils.files import read_model
 
 PHASES = ("autoencoders", "layers", "joint")
 PRESETS = {
@@ -129,7 +128,9 @@ def run_seed(args, seed, task, backup):
         common["augmentation"] = keras.layers.RandomTranslation(
             args.shift, args.shift, fill_mode="nearest"
         )
-    fit = {"jit_compile": args.jit, "verbose": 0, "callbacks": [Progress()]}
+    fit = {
+        "jit_compile": args.jit,
+    }
     fit["backup_dir"] = backup / "layerwise"
 
     baseline = LayerwiseAmalgamator(models, **common)

@@ -28,7 +28,7 @@ from keras_vipa import datasets
 from keras_vipa.applications import DIN
 from keras_vipa.applications import DINTrainer
 from keras_vipa.applications import VGGFeatures
-from keras_vipa.applications.din_trainer import in_blocks
+from keras_vipa.applications.din.trainer import in_blocks
 from keras_vipa.datasets.style_samples import pictures_of
 from keras_vipa.layers.dynamic_instance_norm import instance_norm
 from keras_vipa.transferability.measures import average_ranks

@@ -31,9 +31,9 @@ import numpy as np
 from keras import ops
 
 from keras_vipa.applications import DIN
-from keras_vipa.applications.din_trainer import content_loss
-from keras_vipa.applications.din_trainer import style_loss
-from keras_vipa.applications.din_trainer import style_statistics
+from keras_vipa.applications.din.trainer import content_loss
+from keras_vipa.applications.din.trainer import style_loss
+from keras_vipa.applications.din.trainer import style_statistics
 from keras_vipa.datasets.style_samples import pictures_of
 from keras_vipa.utils import reports
 from keras_vipa.utils.colors import LUMINANCE

@@ -47,8 +47,8 @@ from keras_vipa.datasets.scene_tasks import TASKS
 from keras_vipa.datasets.style_samples import pictures_of
 from keras_vipa.transferability import comparison
 from keras_vipa.utils import reports
+from keras_vipa.utils.files import read_model
 from keras_vipa.utils.images import fit_picture
-from keras_vipa.utils.training import read_model
 
 matplotlib.use("Agg")
 LABELS, TESTS, RELEVANT, PREDICTABLE = 300, 1000, 3, 0.85

@@ -41,8 +41,8 @@ import numpy as np
 from keras_vipa import datasets
 from keras_vipa.applications import DIN
 from keras_vipa.applications import DINTrainer
+from keras_vipa.applications import StylePairs
 from keras_vipa.applications import VGGFeatures
-from keras_vipa.applications.din_trainer import in_blocks
 from keras_vipa.applications.weights import save_float16
 from keras_vipa.datasets.style_samples import pictures_of
 from keras_vipa.utils import reports
@@ -155,10 +155,10 @@ def draw_crops(pictures, count, size, seed, widen=False):
 class Snapshots(keras.callbacks.Callback):
     """Writes weights and a picture of held-back pairs as training goes on."""
 
-    def __init__(self, output, contents, styles, tensorboard):
+    def __init__(self, output, contents, styles, grain, tensorboard):
         super().__init__()
         self.output, self.tensorboard = output, tensorboard
-        self.contents, self.styles = contents, styles
+        self.contents, self.styles, self.grain = contents, styles, grain
         self.last = 0.0
 
     def on_train_begin(self, logs=None):
@@ -175,7 +175,8 @@ class Snapshots(keras.callbacks.Callback):
         if time.monotonic() - self.last < 30:
             return
         model = self.model.model
-        grid = style_grid(model, self.contents, self.styles)
+        pictures = self.contents, self.styles
+        grid = style_grid(model, *pictures, grain=self.grain)
         save_picture(self.output / "grid.png", grid)
         save_float16(model.network(), self.output / "din.weights.h5")
         self.last = time.monotonic()
@@ -208,11 +209,13 @@ def main(args):
     weights = {name: float(value) for name, value in weights.items()}
     vgg = VGGFeatures(dtype="mixed_bfloat16" if args.bfloat16 else None)
     model = DIN(args.variant, args.start, features=vgg)
-    trainer = DINTrainer(model, weights)
+    trainer = DINTrainer(model, weights, args.rate)
     crops = datasets.random_crops
     seed = args.seed
     shown = [[fit_picture(p, style_size) for p in part] for part in held]
-    shots = Snapshots(output, *shown, args.tensorboard)
+    # As it is on the average of training.
+    grain = args.grain / 510.0
+    shots = Snapshots(output, *shown, grain, args.tensorboard)
     print(
         f"{len(photographs)} photographs, {len(paintings)} styles", flush=True
     )
@@ -221,27 +224,37 @@ def main(args):
     contents[:number] = datasets.smooth_pictures(number, size, seed)
     minutes = args.minutes
     minutes = minutes and minutes - (time.monotonic() - start) / 60
-    histories = trainer.fit_stages(
-        contents,
-        draw_crops(paintings, args.crops[1], style_size, seed, True),
-        dict(zip(("reconstruct", "stylize"), args.steps)),
+    pairs = StylePairs(
+        {"content": contents},
+        {"style": draw_crops(paintings, args.crops[1], style_size, seed, True)},
         args.batch,
-        args.rate,
+        100,
         seed,
-        output / f"backup_{tag:08x}",
-        args.jit or "auto",
-        [shots],
-        minutes=minutes,
-        grain=args.grain / 255.0,
-        keep_targets=not minutes,
-        steps_per_epoch=500 if args.batch > 4 else 100,
+        args.grain / 255.0,
         workers=8 if minutes else 1,
     )
+    phases = ("reconstruct", "stylize")
+    epochs = [steps // 100 for steps in args.steps]
+    histories = trainer.fit_stages(
+        pairs,
+        dict(zip(phases, epochs)),
+        # Crops of a GPU are more and larger than what is worth keeping.
+        cache_bytes=0 if minutes else None,
+        minutes=minutes,
+        # The clock does not stop while a run is interrupted.
+        backup_dir=None if minutes else output / f"backup_{tag:08x}",
+        jit_compile=args.jit or "auto",
+        callbacks=[shots],
+        verbose=0,
+    )
     save_float16(model.network(), output / "din.weights.h5")
-    contents = crops(held[0], 40, size, seed + 1, ZOOM)
-    styles = crops(held[1], 40, style_size, seed + 1, ZOOM)
-    batch = {"content": contents / np.float32(255)}
-    batch |= in_blocks(trainer.style_targets, styles)
+    batch = {
+        "content": crops(held[0], 40, size, seed + 1, ZOOM) / np.float32(255),
+        "style": crops(held[1], 40, style_size, seed + 1, ZOOM)
+        / np.float32(255),
+    }
+    trainer.set_phase("stylize")
+    trainer.compile()
     held_back = trainer.evaluate(
         batch, batch_size=args.batch, verbose=0, return_dict=True
     )

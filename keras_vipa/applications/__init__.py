@@ -1,8 +1,9 @@
 """Networks to call, and trained weights."""
 
 from keras_vipa.applications.din import DIN
-from keras_vipa.applications.din_tiles import transfer_in_tiles
-from keras_vipa.applications.din_trainer import DINTrainer
+from keras_vipa.applications.din import DINTrainer
+from keras_vipa.applications.din import StylePairs
+from keras_vipa.applications.din import transfer_in_tiles
 from keras_vipa.applications.scene_encoders import SceneEncoders
 from keras_vipa.applications.scene_encoders import train_scene_encoders
 from keras_vipa.applications.small_conv_net import SmallConvNet
@@ -16,6 +17,7 @@ __all__ = [
     "DINTrainer",
     "SceneEncoders",
     "SmallConvNet",
+    "StylePairs",
     "VGGFeatures",
     "convert_vgg",
     "load_model",

@@ -7,17 +7,15 @@ from keras_vipa.datasets.image_set import ImageSet
 from keras_vipa.datasets.image_set import class_groups
 from keras_vipa.datasets.named import named
 from keras_vipa.datasets.pink_noise import pink_noise
+from keras_vipa.datasets.random_crops import random_crops
 from keras_vipa.datasets.scene_tasks import scene_task
 from keras_vipa.datasets.scenes import scenes
 from keras_vipa.datasets.smooth_pictures import smooth_pictures
-from keras_vipa.datasets.style_pairs import random_crops
 from keras_vipa.datasets.style_samples import style_samples
 from keras_vipa.datasets.tfds import tfds
-from keras_vipa.utils.batches import StylePairs
 
 __all__ = [
     "ImageSet",
-    "StylePairs",
     "class_groups",
     "digits",
     "emoji",

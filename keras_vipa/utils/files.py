@@ -7,6 +7,8 @@ import sys
 import tempfile
 import warnings
 
+import keras
+
 
 @contextlib.contextmanager
 def written_beside(path):
@@ -56,3 +58,25 @@ def quiet(verbose=False):
             sys.stderr.flush()
             os.dup2(terminal, 2)
             os.close(terminal)
+
+
+def read_model(path):
+    """Load a Keras model that a user names.
+
+    Args:
+        path: string or path of a `.keras` file.
+
+    Returns:
+        A `keras.Model`, not compiled.
+
+    Raises:
+        ValueError: If there is no such file, or if it is not a Keras model;
+            in one line.
+    """
+    if not pathlib.Path(path).is_file():
+        raise ValueError(f"There is no model file. Received: {path}")
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except Exception as error:
+        reason = str(error).split("\n")[0]
+        raise ValueError(f"{path} is not a Keras model: {reason}") from error

@@ -5,7 +5,7 @@ import numpy as np
 from keras_vipa.utils.images import fit_picture
 
 
-def style_grid(model, photographs, styles, size=None):
+def style_grid(model, photographs, styles, size=None, grain=0.0):
     """Draw each photograph in each style, and put all into one picture.
 
     Args:
@@ -15,6 +15,7 @@ def style_grid(model, photographs, styles, size=None):
         size: integer. Height and width of each picture on the grid, in pixels;
             defaults to that of the photographs and styles, which then must be
             of one size.
+        grain: float. As in `DIN.transfer`.
 
     Returns:
         A uint8 array, with the styles in its first row, and the photographs in
@@ -27,6 +28,8 @@ def style_grid(model, photographs, styles, size=None):
     rows = [[np.full_like(cell(styles[0]), 255), *map(cell, styles)]]
     codes = [model.style_code(style) for style in styles]
     for photograph in photographs:
-        drawings = [model.transfer(photograph, code) for code in codes]
+        drawings = [
+            model.transfer(photograph, code, grain=grain) for code in codes
+        ]
         rows.append([cell(photograph), *map(cell, drawings)])
     return np.concatenate([np.concatenate(row, axis=1) for row in rows])

@@ -44,9 +44,13 @@ run)
   if [[ -n ${TIME_DIN:-} ]]; then
     for backend in jax torch; do
       KERAS_BACKEND=$backend "${PYTHON:-python3}" recipes/studies/time_din.py \
-        --output "$folder" 2>&1 | tee "$folder/time_$backend.log"
+        --batches 1 16 --rounds 10 --output "$folder" 2>&1 | tee "$folder/time_$backend.log"
       mv "$folder/report.json" "$folder/time_$backend.json"
     done
+    if [[ $TIME_DIN == only ]]; then
+      tar -C "$(dirname "$folder")" -czf "$out/$name.tar.gz" "$name"
+      exit
+    fi
   fi
   pictures=$pack/pictures
   status=0

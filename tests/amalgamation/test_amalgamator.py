@@ -8,7 +8,7 @@ from test_case import TestCase
 
 from keras_vipa.amalgamation import Amalgamator
 from keras_vipa.amalgamation.amalgamator import _EpochSeed
-from keras_vipa.utils.batches import Batches
+from keras_vipa.training.batches import Batches
 
 EPOCHS = {"both": 3, "last": 3}
 

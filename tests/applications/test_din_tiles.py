@@ -5,7 +5,7 @@ import pytest
 
 from keras_vipa.applications import DIN
 from keras_vipa.applications import din_tiles
-from keras_vipa.applications.din_tiles import transfer_in_tiles
+from keras_vipa.applications.din.tiles import transfer_in_tiles
 
 CLOSE = 1e-4
 

@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 
-from keras_vipa.utils.batches import Batches
+from keras_vipa.training.batches import Batches
 
 
 def values(batches):

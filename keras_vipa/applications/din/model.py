@@ -7,8 +7,8 @@ import numpy as np
 from keras import layers
 from keras import ops
 
-from keras_vipa.applications.din_networks import from_code
-from keras_vipa.applications.din_networks import make_parts
+from keras_vipa.applications.din.networks import from_code
+from keras_vipa.applications.din.networks import make_parts
 from keras_vipa.applications.vgg_features import VGGFeatures
 from keras_vipa.applications.weights import load_weights
 from keras_vipa.layers import BiasNet
@@ -343,7 +343,13 @@ class DIN(keras.Model):
         return np.average(codes, 0, weights).astype("float32")
 
     def transfer(
-        self, content, code, strength=1.0, preserve_color=False, mask=None
+        self,
+        content,
+        code,
+        strength=1.0,
+        preserve_color=False,
+        mask=None,
+        grain=0.0,
     ):
         """Draw pictures in the style of a code.
 
@@ -357,6 +363,9 @@ class DIN(keras.Model):
             preserve_color: boolean. Whether only the luminance is drawn anew.
             mask: array `(height, width)` in [0, 1]. 1 where the style is
                 wanted. Defaults to everywhere.
+            grain: float. Deviation of the noise that is laid over the content
+                before it is drawn, so that even parts get strokes; the noise
+                is always the same, and so is the drawing. Defaults to 0.
 
         Returns:
             An array of the shape and kind of `content`.
@@ -365,11 +374,12 @@ class DIN(keras.Model):
             ValueError: If an argument is not as above.
         """
         images, single = as_images(content, "content")
+        noise = make_grain(images.shape[1:3], grain)
         amount = check_amount(strength, mask, images.shape[1:3])
         code = self.check_code(code)
         drawn = []
         for image in images:
-            picture = self.draw_any(image[None], code[None])
+            picture = self.draw_any(image[None] + noise, code[None])
             picture = ops.convert_to_numpy(picture)[0]
             drawn.append(finish(image, picture, preserve_color, amount))
         drawn = drawn[0] if single else np.stack(drawn)
@@ -378,7 +388,13 @@ class DIN(keras.Model):
         return drawn
 
     def stylize(
-        self, content, style, strength=1.0, preserve_color=False, mask=None
+        self,
+        content,
+        style,
+        strength=1.0,
+        preserve_color=False,
+        mask=None,
+        grain=0.0,
     ):
         """Draw pictures in the style of a picture.
 
@@ -388,6 +404,7 @@ class DIN(keras.Model):
             strength: as in `transfer`.
             preserve_color: as in `transfer`.
             mask: as in `transfer`.
+            grain: as in `transfer`.
 
         Returns:
             An array of the shape and kind of `content`.
@@ -396,7 +413,9 @@ class DIN(keras.Model):
             ValueError: If an argument is not as above.
         """
         code = self.style_code(style)
-        return self.transfer(content, code, strength, preserve_color, mask)
+        return self.transfer(
+            content, code, strength, preserve_color, mask, grain
+        )
 
     def check_code(self, code):
         """A code as a float32 array; a `ValueError` if it is none."""
@@ -522,6 +541,28 @@ def check_amount(strength, mask, size):
             f"Received: shape={array.shape}"
         )
     return strength * array[..., None]
+
+
+def make_grain(size, amount, seed=0):
+    """Noise to lay over a content.
+
+    Args:
+        size: pair of integers, height and width.
+        amount: float. Its deviation, from 0 to 1.
+        seed: integer.
+
+    Returns:
+        A float32 array `(height, width, 1)`.
+
+    Raises:
+        ValueError: If `amount` is not in [0, 1].
+    """
+    if not 0 <= amount <= 1:
+        raise ValueError(
+            f"`grain` must be between 0 and 1. Received: grain={amount}"
+        )
+    noise = np.random.default_rng(seed).standard_normal((*size, 1), "float32")
+    return np.float32(amount) * noise
 
 
 def finish(photograph, drawn, preserve_color=False, amount=1.0):

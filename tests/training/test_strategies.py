@@ -1,8 +1,8 @@
 import keras
 import pytest
 
-from keras_vipa.utils.devices import STRATEGIES
-from keras_vipa.utils.devices import strategy_scope
+from keras_vipa.training.strategies import STRATEGIES
+from keras_vipa.training.strategies import strategy_scope
 
 WRONG_BACKEND = {
     "tensorflow": ("data_parallel", "jax"),

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_vipa.utils.training import FiniteGuard
+from keras_vipa.training.callbacks import FiniteGuard
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@
 import keras
 import numpy as np
 
-from keras_vipa.amalgamation.network_steps import IDENTITY
-from keras_vipa.amalgamation.network_steps import LINEAR
-from keras_vipa.amalgamation.network_steps import Step
-from keras_vipa.amalgamation.network_steps import build
-from keras_vipa.amalgamation.network_steps import is_linear
-from keras_vipa.amalgamation.network_steps import plain_steps
+from keras_vipa.amalgamation.layerwise.network_steps import IDENTITY
+from keras_vipa.amalgamation.layerwise.network_steps import LINEAR
+from keras_vipa.amalgamation.layerwise.network_steps import Step
+from keras_vipa.amalgamation.layerwise.network_steps import build
+from keras_vipa.amalgamation.layerwise.network_steps import is_linear
+from keras_vipa.amalgamation.layerwise.network_steps import plain_steps
 
 _FREE_OPTIONS = ("name", "trainable", "dtype", "filters", "units", "use_bias")
 _FREE_ENDINGS = ("_initializer", "_regularizer", "_constraint")

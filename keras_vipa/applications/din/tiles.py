@@ -5,11 +5,11 @@ import math
 import keras
 import numpy as np
 
-from keras_vipa.applications.din import SMALLEST
-from keras_vipa.applications.din import STRIDE
-from keras_vipa.applications.din import as_images
-from keras_vipa.applications.din import check_amount
-from keras_vipa.applications.din import finish
+from keras_vipa.applications.din.model import SMALLEST
+from keras_vipa.applications.din.model import STRIDE
+from keras_vipa.applications.din.model import as_images
+from keras_vipa.applications.din.model import check_amount
+from keras_vipa.applications.din.model import finish
 from keras_vipa.layers import DoubleSize2D
 from keras_vipa.layers import DynamicInstanceNorm
 from keras_vipa.layers import ReflectionPadding2D

@@ -10,9 +10,10 @@ import numpy as np
 from keras import ops
 
 from keras_vipa.amalgamation.amalgamator import Amalgamator
-from keras_vipa.amalgamation.layer_list import LayerList
-from keras_vipa.amalgamation.layer_list import check_pairs
-from keras_vipa.amalgamation.layer_list import narrow
+from keras_vipa.amalgamation.layerwise.layer_list import LayerList
+from keras_vipa.amalgamation.layerwise.layer_list import check_pairs
+from keras_vipa.amalgamation.layerwise.layer_list import narrow
+from keras_vipa.losses import squared_error
 
 _TOO_FEW = "Amalgamation needs at least two teachers. Received: {}"
 
@@ -152,13 +153,14 @@ class LayerwiseAmalgamator(Amalgamator):
         ]
         check_pairs(lists)
         names = lists[0].names[:-1]
-        terms = {
+        phases = {
             "autoencoders": [f"{name}_reconstruction" for name in names],
             "layers": [*names, "logits"],
             "joint": ["logits"],
         }
+        phases = {phase: dict.fromkeys(t, 1.0) for phase, t in phases.items()}
         teachers = [item.model for item in lists]
-        super().__init__(teachers, terms, seed, **kwargs)
+        super().__init__(teachers, phases, seed, **kwargs)
         self.augmentation = augmentation
         self.layer_names = names
         self.teacher_features = _concatenated_features(lists)
@@ -223,7 +225,8 @@ class LayerwiseAmalgamator(Amalgamator):
     def call(self, inputs, training=None):
         # `training` is passed on everywhere, since the `training=False` of the
         # teachers would otherwise hold for the layers called after them.
-        images, features = self._features(inputs)
+        features = self.with_features(inputs)
+        images = features["images"]
         if self.phase == "autoencoders":
             return self.reconstructions(features)
         if self.phase == "layers":
@@ -233,15 +236,8 @@ class LayerwiseAmalgamator(Amalgamator):
         logits = self.student(images, training=training)
         return {"logits": (features["logits"], logits)}
 
-    def _features(self, inputs):
-        """Images, and the concatenated features F_c of every layer."""
-        if isinstance(inputs, dict):
-            return inputs["images"], inputs
-        features = self.teacher_features(inputs, training=False)
-        return inputs, {
-            name: ops.stop_gradient(feature)
-            for name, feature in features.items()
-        }
+    def loss_terms(self, inputs, outputs):
+        return {name: squared_error(*pair) for name, pair in outputs.items()}
 
     def reconstructions(self, features):
         """Each F_c with its image F_c' under the auto-encoder of the layer."""
@@ -301,13 +297,16 @@ class LayerwiseAmalgamator(Amalgamator):
                 shift = np.zeros_like(shift)
             adaptation.set_weights([np.eye(len(matrix)), shift])
 
-    def needed_features(self):
-        """Names of the teachers' features that the current phase reads."""
+    def feature_names(self):
         if self.phase == "joint":
             return ["logits"]
         if self.phase == "layers":
             return [*self.layer_names, "logits"]
         return self.layer_names
+
+    def frozen_features(self, inputs):
+        """The concatenated features F_c of every layer."""
+        return self.teacher_features(inputs["images"], training=False)
 
     def get_config(self):
         return {

@@ -1,0 +1,17 @@
+"""How everything here is trained: phases, terms, batches, resuming."""
+
+from keras_vipa.training.batches import Batches
+from keras_vipa.training.callbacks import FiniteGuard
+from keras_vipa.training.callbacks import Progress
+from keras_vipa.training.phased_model import PhasedModel
+from keras_vipa.training.strategies import STRATEGIES
+from keras_vipa.training.strategies import strategy_scope
+
+__all__ = [
+    "STRATEGIES",
+    "Batches",
+    "FiniteGuard",
+    "PhasedModel",
+    "Progress",
+    "strategy_scope",
+]
