@@ -6,10 +6,15 @@ imported; `datasets` and `export` are imported when they are first used.
 
 import importlib
 
-from keras_vipa import amalgamation as amalgamation
-from keras_vipa import applications as applications
-from keras_vipa import layers as layers
-from keras_vipa import transferability as transferability
+from keras_vipa.utils.quiet import quiet_start
+
+with quiet_start():
+    from keras_vipa import amalgamation as amalgamation
+    from keras_vipa import applications as applications
+    from keras_vipa import layers as layers
+    from keras_vipa import losses as losses
+    from keras_vipa import training as training
+    from keras_vipa import transferability as transferability
 
 __version__ = "0.1.0"
 

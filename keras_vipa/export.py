@@ -14,8 +14,8 @@ import re
 import keras
 import numpy as np
 
-from keras_vipa.utils.files import quiet
 from keras_vipa.utils.files import written_beside
+from keras_vipa.utils.quiet import quiet
 
 PRECISIONS = ("float32", "float16", "int8")
 

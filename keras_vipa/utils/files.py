@@ -1,11 +1,8 @@
-"""Files that are whole or not there, and libraries that talk too much."""
+"""Files that are whole or not there."""
 
 import contextlib
-import os
 import pathlib
-import sys
 import tempfile
-import warnings
 
 import keras
 
@@ -35,29 +32,6 @@ def written_beside(path):
         if path.is_dir():
             path.rename(part.with_suffix(".replaced"))
         part.replace(path)
-
-
-@contextlib.contextmanager
-def quiet(verbose=False):
-    """Drop what libraries print to standard error, past Python's `sys.stderr`.
-
-    Args:
-        verbose: boolean. Whether to let it pass.
-    """
-    if verbose:
-        yield
-        return
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    with open(os.devnull, "w") as nowhere, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(terminal, 2)
-            os.close(terminal)
 
 
 def read_model(path):
