@@ -22,6 +22,7 @@ EXTRAS = {
 }
 EXTRAS["test"] = [
     "pytest>=8",
+    "pytest-xdist>=3.6",
     "ruff==0.17.6",
     *EXTRAS["datasets"],
     *EXTRAS["lite"],

@@ -18,15 +18,16 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "tests" / "golden" / "api.txt"
 REGENERATE = "python tests/test_layout.py"
 
-BASE = {"utils", "losses", "metrics", "layers", "datasets"}
+BASE = {"utils", "losses", "metrics", "layers", "training"}
 METHODS = {"applications", "amalgamation", "transferability"}
-# What each part of the package may import, beside itself. `applications`,
-# `amalgamation` and `transferability` do not know one another.
+# What each part of the package may import, beside itself. `datasets` and the
+# methods do not know one another.
 MAY_IMPORT = {
     "utils": set(),
     "losses": {"utils"},
     "metrics": {"utils"},
     "layers": {"utils"},
+    "training": {"utils", "losses", "metrics"},
     "datasets": {"utils"},
     "applications": BASE,
     "amalgamation": BASE,
@@ -34,7 +35,18 @@ MAY_IMPORT = {
     "export": BASE | METHODS,
 }
 PRIVATE_PARTS = {"utils"}
+# What recipes may use of the package's own toolbox.
+FOR_RECIPES = {"images", "recipe", "reports", "scoreboard"}
+# Words of one method, which have no place in what all methods share.
+METHOD_WORDS = re.compile(
+    r"amalgam|student|teacher|styli[sz]e|\bDIN\b|instance.?norm|attribution"
+    r"|relevance|transferab|magenta|\bLRP\b|emoji",
+    re.IGNORECASE,
+)
 
+FRAME = ("training/phased_model.py", "amalgamation/amalgamator.py")
+FRAME_LINES = 400
+OPTIONS = 10
 MODULE_LINES = 300
 FUNCTION_LINES = 50
 RECIPE_LINES = 150
@@ -179,10 +191,17 @@ def code_lines(path):
     return lines
 
 
+def recipe_files(root):
+    return sorted((root / "recipes").rglob("*.py"))
+
+
 def too_long(root):
     limits = [(path, MODULE_LINES) for path in python_files(root).values()]
-    recipes = sorted((root / "recipes").glob("*.py"))
-    limits += [(path, RECIPE_LINES) for path in recipes]
+    headlines = sorted((root / "recipes").glob("*.py"))
+    limits += [
+        (path, RECIPE_LINES if path in headlines else MODULE_LINES)
+        for path in recipe_files(root)
+    ]
     wrong = []
     for path, limit in limits:
         lines = code_lines(path)
@@ -197,6 +216,60 @@ def too_long(root):
                         f"{name}: {node.name} has {len(own)} code lines, "
                         f"not {FUNCTION_LINES}"
                     )
+    return wrong
+
+
+def method_words(root):
+    """Words of a method in the code of parts that know none."""
+    wrong = []
+    for module, path in python_files(root).items():
+        if part_of(module) not in PRIVATE_PARTS:
+            continue
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for number in sorted(code_lines(path)):
+            if METHOD_WORDS.search(lines[number - 1]):
+                wrong.append(f"{module}, line {number}: {lines[number - 1]}")
+    return wrong
+
+
+def private_imports(root):
+    """What recipes and tutorials import that is not public."""
+    paths = [*recipe_files(root), *sorted((root / "colab").glob("*.py"))]
+    wrong = []
+    for path in paths:
+        for node in ast.walk(parse(path)):
+            if not isinstance(node, (ast.Import, ast.ImportFrom)):
+                continue
+            module = getattr(node, "module", None) or ""
+            names = [alias.name for alias in node.names]
+            if isinstance(node, ast.Import):
+                found = [n for n in names if n.startswith("keras_vipa.")]
+            elif module == "keras_vipa.utils":
+                found = [n for n in names if n not in FOR_RECIPES]
+            elif module.startswith("keras_vipa.utils."):
+                is_open = module.split(".")[2] in FOR_RECIPES
+                found = [] if is_open else [module]
+            else:
+                found = [module] if module.count(".") > 1 else []
+                found = found if module.startswith("keras_vipa") else []
+            wrong += [f"{path.relative_to(root)} imports {n}" for n in found]
+    return wrong
+
+
+def too_many_options(root):
+    """Recipes with more options than a user reads."""
+    wrong = []
+    for path in sorted((root / "recipes").glob("*.py")):
+        options = [
+            node.args[0].value
+            for node in ast.walk(parse(path))
+            if isinstance(node, ast.Call)
+            and getattr(node.func, "id", "") == "add"
+            and node.args
+            and str(getattr(node.args[0], "value", "")).startswith("--")
+        ]
+        if len(options) > OPTIONS:
+            wrong.append(f"{path.relative_to(root)}: {len(options)} options")
     return wrong
 
 
@@ -339,6 +412,23 @@ def test_budgets():
     assert len(code_lines(ROOT / "tests" / "test_case.py")) <= TEST_CASE_LINES
 
 
+def test_frame_is_small():
+    paths = [ROOT / "keras_vipa" / name for name in FRAME]
+    assert sum(len(code_lines(path)) for path in paths) <= FRAME_LINES
+
+
+def test_utils_know_no_method():
+    assert method_words(ROOT) == []
+
+
+def test_recipes_import_public_names():
+    assert private_imports(ROOT) == []
+
+
+def test_recipes_have_few_options():
+    assert too_many_options(ROOT) == []
+
+
 def test_backends_are_imported_late():
     assert backend_imports(ROOT) == []
 
@@ -404,6 +494,7 @@ def test_rule_arrows(tmp_path, source):
     [
         "import keras",
         "from keras_vipa.utils.images import read_picture",
+        "from keras_vipa.training import PhasedModel",
         "from ..layers import DynamicInstanceNorm",
         "from . import amalgamator",
         "from .amalgamator import Amalgamator",
@@ -428,6 +519,42 @@ def test_rule_scripts(tmp_path, source):
     assert not imports_of_scripts(tmp_path)
     (tmp_path / "recipes" / "stylize.py").write_text(source)
     assert imports_of_scripts(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("source", "is_wrong"),
+    [
+        ("from keras_vipa.utils.files import a", True),
+        ("from keras_vipa.utils import files", True),
+        ("from keras_vipa.applications.din import DIN", True),
+        ("import keras_vipa.applications.din", True),
+        ("from keras_vipa.utils.images import a", False),
+        ("from keras_vipa.utils import recipe", False),
+        ("from keras_vipa.applications import DIN", False),
+        ("from keras_vipa import datasets", False),
+        ("import keras_vipa", False),
+    ],
+)
+def test_rule_private_imports(tmp_path, source, is_wrong):
+    (tmp_path / "recipes" / "studies").mkdir(parents=True)
+    (tmp_path / "recipes" / "studies" / "a.py").write_text(source)
+    assert bool(private_imports(tmp_path)) == is_wrong
+
+
+def test_rule_options(tmp_path):
+    (tmp_path / "recipes").mkdir()
+    lines = ["def options(add):", "    add('file')"]
+    lines += [f"    add('--{letter}')" for letter in "abcdefghij"]
+    (tmp_path / "recipes" / "a.py").write_text("\n".join(lines))
+    assert not too_many_options(tmp_path)
+    lines.append("    add('--k')")
+    (tmp_path / "recipes" / "a.py").write_text("\n".join(lines))
+    assert too_many_options(tmp_path)
+
+
+def test_rule_method_words(tmp_path):
+    assert not method_words(tree(tmp_path, utils__a='"""As in DIN."""\nb = 1'))
+    assert method_words(tree(tmp_path, utils__a="LRP = 1"))
 
 
 def test_rule_cycles(tmp_path):

@@ -32,7 +32,9 @@ class PhasedModel(keras.Model):
     Everything else is Keras: `compile`, `fit`, `evaluate`, callbacks,
     `jit_compile`, mixed precision, `tf.distribute`, saving. A method whose
     update is more than a gradient of the loss overrides `train_step`; a
-    second optimizer that is an attribute is saved and resumed with the model.
+    second optimizer that is an attribute is saved and resumed with the model,
+    if each optimizer is built for its own variables: that of the constructor
+    there, that of `compile` in `default_optimizer`.
 
     Args:
         phases: dict, phase -> dict, term -> float. The weight of each term in

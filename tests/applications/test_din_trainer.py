@@ -11,8 +11,8 @@ from test_case import TestCase
 
 from keras_vipa.applications import DIN
 from keras_vipa.applications import DINTrainer
-from keras_vipa.applications import din_trainer
-from keras_vipa.datasets import StylePairs
+from keras_vipa.applications import StylePairs
+from keras_vipa.applications.din import trainer as din_trainer
 
 NAMES = ["relu1_1", "relu2_1", "relu3_1", "relu4_1"]
 TERMS = ["content", "style", "variation", "photograph"]
@@ -80,6 +80,23 @@ def numpy_style_loss(features, targets):
     return total
 
 
+def numpy_small(images):
+    """Luminance of squares of 8 pixels."""
+    luminance = images @ np.array([0.299, 0.587, 0.114], "float32")
+    batch, height, width = luminance.shape
+    squares = luminance.reshape(batch, height // 8, 8, width // 8, 8)
+    return squares.mean(axis=(2, 4))[..., None]
+
+
+def outputs_of(trainer, batch, drawing, photograph):
+    """What `call` returns, with pictures of the test's own."""
+    return {
+        "drawing": drawing,
+        "photograph": photograph,
+        "targets": trainer.with_features(batch),
+    }
+
+
 class TestFormulas(TestCase):
     def test_content_loss(self):
         x, target = feature(), 3 * feature(seed=1) + 1
@@ -107,10 +124,9 @@ class TestFormulas(TestCase):
         self.assert_all_close(array(loss), expected, rtol=1e-4)
 
     def test_all_terms(self, model):
-        trainer = DINTrainer(model, phase="stylize")
+        trainer = DINTrainer(model, {"tone": 1.0}, phase="stylize")
         batch = batch_of(2)
         drawing, photograph = images(2, seed=2), images(1, seed=3)
-        drawings = {"drawing": drawing, "photograph": photograph}
         content, style, drawn = (
             {name: array(x) for name, x in model.features(x).items()}
             for x in (batch["content"], batch["style"], drawing)
@@ -127,9 +143,14 @@ class TestFormulas(TestCase):
             "photograph": np.abs(photograph - batch["content"][:1]).mean(
                 axis=(1, 2, 3)
             ),
+            "tone": numpy_content_loss(
+                numpy_small(drawing), numpy_small(batch["content"])
+            ),
         }
-        terms = trainer.loss_terms(batch, drawings)
-        assert sorted(terms) == sorted(TERMS)
+        terms = trainer.loss_terms(
+            batch, outputs_of(trainer, batch, drawing, photograph)
+        )
+        assert sorted(terms) == sorted([*TERMS, "tone"])
         for name, values in terms.items():
             np.testing.assert_allclose(
                 array(values), expected[name], rtol=1e-3, atol=1e-5
@@ -169,7 +190,7 @@ class TestByHand:
         drawing[:, :, 16:] = 1.0
         batch = {"content": drawing, "style": drawing}
         terms = trainer.loss_terms(
-            batch, {"drawing": drawing, "photograph": drawing + 0.25}
+            batch, outputs_of(trainer, batch, drawing, drawing + 0.25)
         )
         np.testing.assert_allclose(terms["variation"], [1 / 31], rtol=1e-5)
         np.testing.assert_allclose(terms["photograph"], [0.25], rtol=1e-5)
@@ -198,19 +219,45 @@ class TestProperties(TestCase):
         loss = array(din_trainer.content_loss(100 * x, 300 * x))
         np.testing.assert_allclose(loss, 0.0, atol=1e-6)
 
-    def test_targets_computed_before_change_nothing(self, model):
+    def test_tone_does_not_depend_on_colours_and_details(self, model):
+        trainer = DINTrainer(model, {"tone": 1.0}, phase="stylize")
+        content = images(1)
+
+        def tone(drawing):
+            batch = {"content": content, "style": content}
+            outputs = outputs_of(trainer, batch, drawing, content[:1])
+            return float(trainer.loss_terms(batch, outputs)["tone"][0])
+
+        # Other contrast; red for green at equal luminance; other details.
+        assert tone(0.5 * content + 0.2) < 0.05
+        shift = np.array([0.587, -0.299, 0.0], "float32")
+        assert tone(content + shift) < 1e-4
+        flipped = content.reshape(1, 4, 8, 32, 3)[:, :, ::-1]
+        assert tone(flipped.reshape(content.shape)) < 1e-4
+        assert tone(1.0 - content) > 1.0
+
+    def test_features_computed_before_change_nothing(self, model):
         trainer = DINTrainer(model, phase="stylize")
         batch = batch_of(2)
         more = {
-            **batch,
-            **trainer.content_targets(batch["content"]),
-            **trainer.style_targets(batch["style"]),
+            name: array(x) for name, x in trainer.with_features(batch).items()
         }
-        drawings, others = trainer(batch), trainer(more)
-        self.assert_all_close(drawings, others)
-        terms = trainer.loss_terms(batch, drawings)
-        others = trainer.loss_terms(more, others)
-        self.assert_all_close(terms, others)
+        outputs, others = trainer(batch), trainer(more)
+        self.assert_all_close(outputs, others)
+        terms = trainer.loss_terms(batch, outputs)
+        self.assert_all_close(terms, trainer.loss_terms(more, others))
+
+    def test_grain_is_drawn_but_not_compared(self, model):
+        trainer = DINTrainer(model, phase="stylize")
+        batch = batch_of(2)
+        grain = 0.1 * images(2, seed=5)[..., :1]
+        outputs, others = trainer(batch), trainer({**batch, "grain": grain})
+        noisy = {**batch, "content": batch["content"] + grain}
+        self.assert_all_close(others["drawing"], trainer(noisy)["drawing"])
+        assert np.abs(array(others["drawing"] - outputs["drawing"])).max() > 0
+        self.assert_all_close(others["photograph"], outputs["photograph"])
+        targets = {**outputs["targets"], "grain": grain}
+        self.assert_all_close(others["targets"], targets)
 
     def test_photograph_is_of_a_quarter_of_the_batch(self, model):
         trainer = DINTrainer(model, phase="stylize")
@@ -268,7 +315,7 @@ class TestTraining(TestCase):
         total = sum(weights[name] * logged[name] for name in names)
         assert logged["loss"] == pytest.approx(total, rel=1e-4)
         assert logged["photograph"] > 0
-        assert set(logged) == {"loss", *TERMS}
+        assert set(logged) == {"loss", *names}
 
     def test_learns_to_draw_the_photograph(self, model):
         trainer = compiled(model, learning_rate=3e-3)
@@ -322,26 +369,56 @@ class Poison(keras.callbacks.Callback):
         decoder.layers[-1].bias.assign(np.full(3, np.nan))
 
 
-class TestStages(TestCase):
-    """Epochs of two steps."""
+def pictures(count=6, size=32):
+    generator = np.random.default_rng(0)
+    return generator.integers(256, size=(count, size, size, 3)).astype("uint8")
 
+
+def pairs_of(contents=None, **options):
+    """Epochs of two steps of two pairs."""
+    contents = pictures()[:3] if contents is None else contents
+    styles = {"style": pictures()[3:]}
+    return StylePairs({"content": contents}, styles, 2, 2, **options)
+
+
+class TestStages(TestCase):
     @pytest.fixture(autouse=True)
-    def short_epochs(self, monkeypatch):
-        monkeypatch.setattr(din_trainer, "STEPS_PER_EPOCH", 2)
+    def eager(self):
         if keras.config.backend() == "tensorflow":
             # So few steps are sooner done than compiled.
             sys.modules["tensorflow"].config.run_functions_eagerly(True)
 
-    def fit(self, model, *callbacks, contents=None, **options):
-        generator = np.random.default_rng(0)
-        pictures = generator.integers(256, size=(6, 32, 32, 3)).astype("uint8")
-        steps = {"reconstruct": 4, "stylize": 6}
-        options = {"steps": steps, "batch_size": 2, **options}
-        contents = pictures[:3] if contents is None else contents
-        trainer = DINTrainer(model)
+    def fit(self, model, *callbacks, rate=1e-3, contents=None, **options):
+        epochs = {"reconstruct": 2, "stylize": 3}
+        options = {"epochs": epochs, "verbose": 0, **options}
+        trainer = DINTrainer(model, learning_rate=rate)
         return trainer.fit_stages(
-            contents, pictures[3:], callbacks=callbacks, **options
+            pairs_of(contents), callbacks=callbacks, **options
         )
+
+    def test_what_is_kept(self, model):
+        """Maps in half precision, computed once, if there is room."""
+        trainer = DINTrainer(model, phase="stylize")
+        pairs = pairs_of(grain=0.1)
+        plain = trainer.phase_batches(pairs, None, 2, 0, None)
+        assert plain is pairs
+        kept = trainer.phase_batches(pairs, None, 2, 2**30, None)
+        (plain,), (kept,) = plain[1], kept[1]
+        expected = {
+            n: array(x) for n, x in trainer.with_features(plain).items()
+        }
+        del expected["style"]
+        self.assert_all_close(
+            {name: kept[name].astype("float32") for name in expected},
+            expected,
+            rtol=2e-3,
+            atol=2e-3,
+        )
+        halves = [n for n, x in kept.items() if x.dtype == "float16"]
+        assert len(halves) == 4 and all(kept[n].ndim == 4 for n in halves)
+        trainer.set_phase("reconstruct")
+        (first,) = trainer.phase_batches(pairs, None, 2, 2**30, None)[1]
+        assert sorted(first) == ["content", "style"]
 
     def test_histories_and_moving_average(self, model):
         """The result is far behind what so few steps have reached."""
@@ -353,11 +430,11 @@ class TestStages(TestCase):
 
         bias = model.decoder.layers[-1].bias
         start = array(bias).copy()
-        histories = self.fit(model, Raw(), learning_rate=0.05)
+        histories = self.fit(model, Raw(), rate=0.05)
         assert list(histories) == ["reconstruct", "stylize"]
         first, second = histories.values()
         assert len(first["loss"]) == 2 and len(second["loss"]) == 3
-        assert first["style"] == [0.0, 0.0]
+        assert set(first) == {"loss", "photograph"}
         assert min(second["style"]) > 0.0
         moved = np.abs(array(bias) - start).max()
         assert 0 < moved < 0.2 * np.abs(last["bias"] - start).max()
@@ -381,12 +458,12 @@ class TestStages(TestCase):
 
     def test_stops_when_a_loss_is_not_finite(self, model):
         with pytest.raises(FloatingPointError, match="'reconstruct', epoch 1"):
-            self.fit(model, learning_rate=float("nan"))
+            self.fit(model, rate=float("nan"))
         assert all(np.isfinite(w).all() for w in model.get_weights())
 
     def test_stops_after_a_resume_too(self, model, tmp_path):
         """The weights are those of the backup, not those before it."""
-        phase = {"steps": {"reconstruct": 4}, "backup_dir": tmp_path}
+        phase = {"epochs": {"reconstruct": 2}, "backup_dir": tmp_path}
         with pytest.raises(KeyboardInterrupt):
             self.fit(model, Interrupt("reconstruct", 0), **phase)
         other = [0.5 * weight for weight in model.decoder.get_weights()]
@@ -397,11 +474,6 @@ class TestStages(TestCase):
         for weight, good in zip(model.decoder.get_weights(), poison.good):
             np.testing.assert_array_equal(weight, good)
         assert np.abs(poison.good[0] - other[0]).max() > 0.01
-
-    def test_steps(self, model):
-        for steps in ({"stylize": 3}, {"draw": 2}):
-            with pytest.raises(ValueError, match="multiples of 2"):
-                self.fit(model, steps=steps)
 
     def test_sides(self, model):
         contents = np.zeros((3, 40, 32, 3), "uint8")
