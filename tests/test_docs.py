@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import keras_vipa
+from keras_vipa.applications.weights import WEIGHTS
 from keras_vipa.training import PhasedModel
 from keras_vipa.utils import recipe
 
@@ -223,7 +224,8 @@ def wrong_commands(text, path, root=ROOT):
     for script, arguments in called:
         parser = script.exists() and parser_of(script)
         if not parser:
-            found.append(f"{script.name}: no such recipe")
+            name = script.relative_to(root).as_posix()
+            found.append(f"{name}: no such recipe")
             continue
         usage |= set(re.findall(r"--[\w-]+", parser.format_usage()))
         said = io.StringIO()
@@ -279,11 +281,20 @@ def test_page(path):
     assert wrong_commands(text, path) == []
 
 
-def test_commands_in_recipes():
-    wrong = {
-        name_of(path): wrong_commands(parser.description, path)
+def test_commands_of_recipes_and_weights():
+    texts = {
+        path: parser.description or ""
         for path in RECIPES
         if (parser := parser_of(path))
+    }
+    cards = WEIGHTS.items()
+    texts |= {ROOT / name: f"`{card['command']}`" for name, card in cards}
+    wrong = {
+        name_of(path): [
+            *missing_paths(text, path),
+            *wrong_commands(text, path),
+        ]
+        for path, text in texts.items()
     }
     assert {name: found for name, found in wrong.items() if found} == {}
 
@@ -435,8 +446,8 @@ def test_missing_paths_are_found(page, old, new):
 @pytest.mark.parametrize(
     "old, new, what",
     [
-        ("a.py x \\", "b.py x \\", "b.py: no such recipe"),
-        ("a.py x \\", "c.py x \\", "c.py: no such recipe"),
+        ("a.py x \\", "b.py x \\", "recipes/b.py: no such recipe"),
+        ("a.py x \\", "c.py x \\", "recipes/c.py: no such recipe"),
         ("  --old", "  --ol", "unrecognized arguments: --ol"),
         ("a.py y", "a.py", "arguments are required: x"),
         ("--new 2", "--new two", "invalid int value"),
