@@ -182,25 +182,21 @@ def missing_paths(text, path, root=ROOT):
 
 @functools.cache
 def parser_of(path):
-    """The parser of a recipe, which is run up to its last line."""
+    """The parser of a recipe, whose file is run up to its last line."""
     found = []
 
     def keep(*arguments, **options):
         found.append(recipe.make_parser(*arguments, **options))
+        # An option has to be written out.
+        found[0].allow_abbrev = False
 
-    if "recipe.run(" not in read(path):
-        parse = runpy.run_path(str(path)).get("parse")
-        found = [parse()] if parse else []
-    else:
+    if "recipe.run(" in read(path):
         with (
             mock.patch.object(recipe, "run", keep),
             mock.patch.object(sys, "path", [str(path.parent), *sys.path]),
         ):
             runpy.run_path(str(path), run_name="__main__")
-    for parser in found:
-        # An option has to be written out.
-        parser.allow_abbrev = False
-        return parser
+    return found[0] if found else None
 
 
 def recipes_called(text, root=ROOT):
