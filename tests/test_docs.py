@@ -1,27 +1,46 @@
-"""What the docstrings and the README show has to work as shown."""
+"""What the docstrings and the pages say has to be so, and to work as shown."""
 
+import contextlib
 import doctest
+import functools
 import importlib
+import io
+import itertools
 import pathlib
 import re
+import runpy
+import shlex
+import sys
+from unittest import mock
 
 import keras
 import numpy as np
 import pytest
 
 import keras_vipa
+from keras_vipa.applications.weights import WEIGHTS
+from keras_vipa.training import PhasedModel
+from keras_vipa.utils import recipe
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
+FOLDERS = tuple("keras_vipa/ recipes/ tests/ saved_models/ colab/ .ci/".split())
+FILE_ENDINGS = (".py", ".md", ".toml")
+README_LINES = 200
 MODULES = [
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for path in sorted((ROOT / "keras_vipa").rglob("*.py"))
     if path.name != "__init__.py"
 ]
+PAGES = [
+    path
+    for folder in ("", *FOLDERS)
+    for path in sorted((ROOT / folder).glob("**/*.md" if folder else "*.md"))
+    if path.resolve() == path
+]
+RECIPES = sorted((ROOT / "recipes").rglob("*.py"))
 # Docstrings may use these without importing them.
 NAMES = {"keras": keras, "np": np, "keras_vipa": keras_vipa}
-FOLDERS = tuple("keras_vipa/ recipes/ tests/ saved_models/ colab/ .ci/".split())
-FILE_ENDINGS = (".py", ".md", ".toml")
 
 pytestmark = pytest.mark.tensorflow
 
@@ -38,9 +57,21 @@ def run_doctests(module):
     return "".join(report)
 
 
-def fenced_blocks(text):
-    """Pairs of the language and the text of each fenced block."""
-    return re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
+# What a page consists of.
+
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
+
+
+def read(path):
+    return path.read_text(encoding="utf-8")
+
+
+def name_of(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def python_blocks(text):
+    return [block for kind, block in FENCE.findall(text) if kind == "python"]
 
 
 def command_lines(block):
@@ -49,37 +80,184 @@ def command_lines(block):
     return [line for line in lines if line.strip() and line.strip()[0] != "#"]
 
 
-def mentioned_paths(text):
-    """Paths of the repository in links, in backticks and in shell blocks."""
-    blocks = [block for kind, block in fenced_blocks(text) if kind != "python"]
-    prose = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
-    quoted = re.findall(r"`([^`]+)`", prose)
-    links = re.findall(r"\]\(([^)\s]+)", prose)
-    images = re.findall(r'(?:src|href)="([^"]+)"', prose)
-    words = " ".join([*blocks, *quoted, *links, *images]).split()
-    words = [word.split("#")[0].strip("\"'(),;:") for word in words]
-    words = [word.rstrip(".") for word in words]
+def without_blocks(text):
+    """The text with its fenced blocks blotted out, line by line."""
+    return FENCE.sub(lambda m: "~" + "\n~" * m.group().count("\n"), text)
+
+
+def quoted(text):
+    """What stands in backticks, each on one line."""
+    return [
+        " ".join(words.split())
+        for words in re.findall(r"`([^`]+)`", without_blocks(text))
+    ]
+
+
+def commands(text):
+    """Commands in shell blocks, in backticks and in indented lines."""
+    blocks = [block for kind, block in FENCE.findall(text) if kind != "python"]
+    lines = [line for block in blocks for line in command_lines(block)]
+    lines += re.findall(r"^    (.*\bpython .*)$", without_blocks(text), re.M)
+    return lines + [words for words in quoted(text) if "python " in words]
+
+
+# The rules. Each takes a text and returns what is wrong with it.
+
+
+def leftovers(text):
+    """Markers of what was to be filled in, and numbers that are none."""
+    return re.findall(
+        r"@\w+@|\b(?:TODO|FIXME|TBD|XXX)\b|(?<![\w.`])nan(?![\w(`])", text
+    )
+
+
+def broken_tables(text):
+    """Tables that touch something else, or whose rows differ in width."""
+    lines = ["", *without_blocks(text).splitlines(), ""]
+    found, end = [], 0
+    for is_row, group in itertools.groupby(lines, lambda x: x.startswith("|")):
+        rows = list(group)
+        start, end = end, end + len(rows)
+        if not is_row:
+            continue
+        if lines[start - 1].strip() or lines[end].strip():
+            found.append(f"line {start}: no empty line around the table")
+        rules = [bool(re.fullmatch(r"[|\s:-]*-[|\s:-]*", row)) for row in rows]
+        if [n for n, is_rule in enumerate(rules) if is_rule] != [1]:
+            found.append(f"line {start}: not one table with one head")
+        widths = {len(re.findall(r"(?<!\\)\|", row)) for row in rows}
+        if len(widths) > 1:
+            found.append(f"line {start}: rows of different widths")
+    return found
+
+
+def headings(text):
+    """Where a link into a page can lead to."""
+    found = re.findall(r"^#+ (.*)$", without_blocks(text), re.M)
     return {
-        word
-        for word in words
-        if "://" not in word
-        and (word.startswith(FOLDERS) or word.endswith(FILE_ENDINGS))
+        re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-")
+        for line in found
     }
 
 
-def missing_paths(text, root):
-    """Those that do not exist; `*` and `?` stand for any characters."""
-    return sorted(p for p in mentioned_paths(text) if not any(root.glob(p)))
+def broken_links(text, path):
+    """Links and pictures of a page that lead nowhere."""
+    prose = re.sub(r"`[^`]*`", "", without_blocks(text))
+    targets = re.findall(r"\]\(\s*([^)\s]+)", prose)
+    targets += re.findall(r'(?:src|href)="([^"]+)"', prose)
+    found = []
+    for target in targets:
+        name, _, part = target.partition("#")
+        if "://" in target or name.startswith("mailto:"):
+            continue
+        other = path.parent / name if name else path
+        if name and not other.exists():
+            found.append(target)
+        elif part and part not in headings(read(other) if name else text):
+            found.append(target)
+    return found
 
 
-def readme():
-    return README.read_text(encoding="utf-8")
+def missing_paths(text, path, root=ROOT):
+    """Paths in backticks and shell blocks that do not exist.
+
+    They are seen from the top, or from the page's folder; a name without a
+    folder may be anywhere. `*` and `?` stand for any characters.
+    """
+    words = " ".join([*commands(text), *quoted(text)]).split()
+    words = [word.split("#")[0].strip("\"'(),;:").rstrip(".") for word in words]
+    found = []
+    for word in words:
+        if "://" in word or not (
+            word.startswith(FOLDERS) or word.endswith(FILE_ENDINGS)
+        ):
+            continue
+        places = [root.glob(word), path.parent.glob(word)]
+        if "/" not in word:
+            places += [(root / folder).rglob(word) for folder in FOLDERS]
+        if not any(True for place in places for _ in place):
+            found.append(word)
+    return found
 
 
-def python_blocks():
-    """The README's Python blocks; none as long as there is no README."""
-    text = readme() if README.exists() else ""
-    return [block for kind, block in fenced_blocks(text) if kind == "python"]
+@functools.cache
+def parser_of(path):
+    """The parser of a recipe, whose file is run up to its last line."""
+    found = []
+
+    def keep(*arguments, **options):
+        found.append(recipe.make_parser(*arguments, **options))
+        # An option has to be written out.
+        found[0].allow_abbrev = False
+
+    if "recipe.run(" in read(path):
+        with (
+            mock.patch.object(recipe, "run", keep),
+            mock.patch.object(sys, "path", [str(path.parent), *sys.path]),
+        ):
+            runpy.run_path(str(path), run_name="__main__")
+    return found[0] if found else None
+
+
+def recipes_called(text, root=ROOT):
+    """Pairs of the path and the arguments of each recipe in the commands."""
+    found = []
+    for command in commands(text):
+        for part in re.split(r"&&|\|", command):
+            words = shlex.split(re.sub(r"[<>]\S+", "", part), comments=True)
+            for place, word in enumerate(words):
+                if re.match(r"recipes/.*\.py$", word):
+                    found.append((root / word, words[place + 1 :]))
+    return found
+
+
+def wrong_commands(text, path, root=ROOT):
+    """Commands whose recipe or options do not exist; options out of nowhere."""
+    found, options = [], set()
+    called = recipes_called(text, root)
+    if path.with_suffix(".py").exists():
+        called.append((path.with_suffix(".py"), ["--help"]))
+    for script, arguments in called:
+        parser = script.exists() and parser_of(script)
+        if not parser:
+            name = script.relative_to(root).as_posix()
+            found.append(f"{name}: no such recipe")
+            continue
+        options |= set(parser._option_string_actions)
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+            try:
+                parser.parse_intermixed_args(arguments)
+            except SystemExit as leave:
+                if leave.code:
+                    found.append(said.getvalue().strip().splitlines()[-1])
+    alone = [word.split()[0] for word in quoted(text) if word[:2] == "--"]
+    return found + [word for word in alone if called and word not in options]
+
+
+def decimals(text):
+    """Numbers with a point that are measured: not in code, links, versions."""
+    prose = re.sub(r"`[^`]*`|\]\([^)]*\)", "", without_blocks(text))
+    prose = re.sub(r"(Python|Keras|TensorFlow) \d+(\.\d+)+", "", prose)
+    return set(re.findall(r"(?<![\w.])(?<!\w-)\d+\.\d+(?![\w.]*\d)", prose))
+
+
+def numbers_without_page(text, pages):
+    """Numbers of the README that its pages do not have.
+
+    Those in a row of a table have to be on a page that the row links to.
+    """
+    found = []
+    for line in without_blocks(text).splitlines():
+        linked = re.findall(r"\]\((recipes/[^)#]+\.md)", line)
+        if not (line.startswith("|") and linked):
+            linked = pages
+        known = set().union(*(decimals(pages[name]) for name in linked))
+        found += sorted(decimals(line) - known)
+    return found
+
+
+# They hold everywhere.
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -89,25 +267,72 @@ def test_doctests(name, tmp_path, monkeypatch):
     assert not report, report
 
 
-def test_readme_starts_with_two_commands():
-    _, first = fenced_blocks(readme())[0]
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_page(path):
+    text = read(path)
+    assert leftovers(text) == []
+    assert broken_tables(text) == []
+    assert broken_links(text, path) == []
+    assert missing_paths(text, path) == []
+    assert wrong_commands(text, path) == []
+
+
+def test_commands_of_recipes_and_weights():
+    texts = {
+        path: parser.description or ""
+        for path in RECIPES
+        if (parser := parser_of(path))
+    }
+    cards = WEIGHTS.items()
+    texts |= {ROOT / name: f"`{card['command']}`" for name, card in cards}
+    # Names without a folder are those of files that recipes write.
+    wrong = {
+        name_of(path): [
+            *(name for name in missing_paths(text, path) if "/" in name),
+            *wrong_commands(text, path),
+        ]
+        for path, text in texts.items()
+    }
+    assert {name: found for name, found in wrong.items() if found} == {}
+
+
+def test_readme_is_a_page():
+    text = read(README)
+    assert len(text.splitlines()) <= README_LINES
+    _, first = FENCE.findall(text)[0]
     assert len(command_lines(first)) == 2
+    pages = {name_of(p): read(p) for p in PAGES if p.parent.name == "recipes"}
+    assert [name for name in pages if f"]({name}" not in text] == []
+    assert numbers_without_page(text, pages) == []
 
 
-def test_readme_shows_python():
-    assert python_blocks()
+@pytest.fixture
+def small_data(monkeypatch):
+    """A few digits, small pictures and short trainings."""
+    datasets = keras_vipa.datasets
+    digits = datasets.digits().select(slice(24))
+    samples = {
+        kind: {name: picture[:64, :64] for name, picture in pictures.items()}
+        for kind, pictures in datasets.style_samples().items()
+    }
+    monkeypatch.setattr(datasets, "digits", lambda split: digits)
+    monkeypatch.setattr(datasets, "style_samples", lambda: samples)
+    fit_stages = PhasedModel.fit_stages
+
+    def fit_once(self, data, epochs, **options):
+        return fit_stages(self, data, dict.fromkeys(epochs, 1), **options)
+
+    monkeypatch.setattr(PhasedModel, "fit_stages", fit_once)
 
 
-@pytest.mark.parametrize("number", range(len(python_blocks())))
-def test_readme_python(number, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "path", [path for path in PAGES if python_blocks(read(path))], ids=name_of
+)
+def test_python_of_page(path, tmp_path, monkeypatch, small_data):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(ROOT)
-    code = compile(python_blocks()[number], f"README block {number}", "exec")
-    exec(code, {"__name__": f"readme_{number}"})
-
-
-def test_readme_paths_exist():
-    assert missing_paths(readme(), ROOT) == []
+    for number, block in enumerate(python_blocks(read(path))):
+        code = compile(block, f"{path.name}, block {number}", "exec")
+        exec(code, {"__name__": f"block_{number}"})
 
 
 # The checks find what they are there to find.
@@ -124,18 +349,37 @@ def test_failing_doctest_is_found(tmp_path, monkeypatch):
     assert "Expected:\n    3\nGot:\n    2" in run_doctests(module)
 
 
-def test_readme_checks(tmp_path):
-    (tmp_path / "recipes").mkdir()
-    (tmp_path / "recipes" / "a.py").touch()
-    text = """
-See `recipes/a.py --smoke`, [this](recipes/a.py#part), `recipes/*.py`,
+def test_leftovers_are_found():
+    assert leftovers("a@b.c, `np.nan`, nanometres, np.nan, P@1 and P@3") == []
+    assert leftovers("@B2@\nTODO nan ± nan") == ["@B2@", "TODO", "nan", "nan"]
+
+
+def test_broken_tables_are_found():
+    table = "| a | b |\n| --- | :-- |\n| 1 | x \\| y |\n"
+    block = "```\n| a |\n```\n"
+    assert broken_tables(f"Text.\n\n{table}\n{block}\n{table}") == []
+    for wrong, count in (
+        (f"Text.\n{table}", 1),
+        (table + block, 1),
+        (table + "| 1 |\n", 1),
+        (table + table, 1),
+        (table + "| a |\n| --- |\n", 2),
+        ("| a | b |\n| 1 | 2 |\n", 1),
+    ):
+        assert len(broken_tables(wrong)) == count, wrong
+
+
+PAGE = """# A page, `really`
+
+See `recipes/a.py --old`, [this](b.md#part-2), `recipes/*.py`, `c.py`, `--old`,
 `keras.Model`, `report.json` and [that](https://keras.io/recipes/c.py).
-Then `recipes/`.
+Then `recipes/`, and ![one](a.png), and [here](#a-page-really). Here `python
+recipes/a.py x --new 2`.
 
 ```bash
 # A comment.
-python recipes/a.py \\
-  --smoke
+python recipes/a.py x \\
+  --old <in >out && A=1 python recipes/a.py y
 
 pip install .
 ```
@@ -144,10 +388,88 @@ pip install .
 path = "recipes/made_here.py"
 ```
 """
-    (shell, commands), (python, _) = fenced_blocks(text)
-    assert (shell, python) == ("bash", "python")
-    assert len(command_lines(commands)) == 2
-    assert missing_paths(text, tmp_path) == []
-    for wrong in ("`recipes/b.py`", "[x](recipes/b)", "`b.md`", "`colab/`"):
-        assert missing_paths(text + wrong, tmp_path)
-    assert missing_paths(text.replace("/a.py \\", "/b.py \\"), tmp_path)
+
+
+@pytest.fixture
+def page(tmp_path):
+    """The path of a page of a tree with a recipe."""
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "a.png").touch()
+    (tmp_path / "recipes" / "b.md").write_text("# One\n\n## Part 2\n")
+    (tmp_path / "recipes" / "c.py").touch()
+    (tmp_path / "recipes" / "a.py").write_text(
+        '"""Say."""\n\n'
+        "from keras_vipa.utils import recipe\n\n\n"
+        "def options(add):\n"
+        '    add("x")\n'
+        '    add("--old", action="store_true")\n'
+        '    add("--new", type=int)\n\n\n'
+        "def main(arguments):\n    raise AssertionError\n\n\n"
+        'if __name__ == "__main__":\n'
+        "    recipe.run(main, options, seeds=None, smoke={})\n"
+    )
+    return tmp_path / "recipes" / "page.md"
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("b.md#part-2", "b.md#part-3"),
+        ("(b.md", "(a.md"),
+        ("a.png", "b.png"),
+        ("#a-page-really", "#a-page"),
+    ],
+)
+def test_broken_links_are_found(page, old, new):
+    assert broken_links(PAGE, page) == []
+    assert len(broken_links(PAGE.replace(old, new), page)) == 1
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("`recipes/*.py`", "`recipes/*.toml`"),
+        ("`c.py`", "`d.py`"),
+        ("`recipes/`", "`colab/`"),
+        ("/a.py x \\", "/b.py x \\"),
+    ],
+)
+def test_missing_paths_are_found(page, old, new):
+    root = page.parents[1]
+    assert missing_paths(PAGE, page, root) == []
+    assert len(missing_paths(PAGE.replace(old, new), page, root)) == 1
+
+
+@pytest.mark.parametrize(
+    "old, new, what",
+    [
+        ("a.py x \\", "b.py x \\", "recipes/b.py: no such recipe"),
+        ("a.py x \\", "c.py x \\", "recipes/c.py: no such recipe"),
+        ("  --old", "  --ol", "unrecognized arguments: --ol"),
+        ("a.py y", "a.py", "arguments are required: x"),
+        ("--new 2", "--new two", "invalid int value"),
+        ("`--old`", "`--seeds 0`", "--seeds"),
+    ],
+)
+def test_wrong_commands_are_found(page, old, new, what):
+    root = page.parents[1]
+    good = PAGE.replace("`recipes/a.py --old`, ", "")
+    assert wrong_commands(good + "`--smoke`", page, root) == []
+    (found,) = wrong_commands(good.replace(old, new), page, root)
+    assert what in found
+
+
+def test_numbers_without_page_are_found():
+    pages = {"recipes/a.md": "| 1.50 ± 0.2 |", "recipes/b.md": "2.25 %"}
+    text = """Python 3.11, `1.25`, 20, [x](a.com/1.75), Apache-2.0 and 2.25.
+
+| page | value |
+| --- | --- |
+| [a](recipes/a.md) | 1.50 |
+"""
+    assert numbers_without_page(text, pages) == []
+    assert numbers_without_page(text + "1.5 and 12.25", pages) == [
+        "1.5",
+        "12.25",
+    ]
+    assert numbers_without_page(text.replace("1.50", "2.25"), pages)
