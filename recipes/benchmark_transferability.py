@@ -39,7 +39,7 @@ from keras_vipa.transferability.attribution import batches_of
 from keras_vipa.transferability.attribution import map_runner
 from keras_vipa.transferability.measures import average_ranks
 from keras_vipa.utils import reports
-from keras_vipa.utils.gradients import input_gradient
+from keras_vipa.layers.input_gradient import input_gradient
 from keras_vipa.utils.latency import added_memory
 from keras_vipa.utils.latency import in_new_process
 from keras_vipa.utils.latency import take_turns

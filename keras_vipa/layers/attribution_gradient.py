@@ -7,8 +7,8 @@ import numpy as np
 from keras import layers
 from keras import ops
 
-from keras_vipa.utils.gradients import input_gradient
-from keras_vipa.utils.relevance import relevance_model
+from keras_vipa.layers.input_gradient import input_gradient
+from keras_vipa.layers.relevance import relevance_model
 
 METHODS = (
     "gradient",
