@@ -102,7 +102,8 @@ def record(model, unfold=True):
     Args:
         model: functional or sequential `keras.Model`.
         unfold: boolean. Whether the calls inside nested models are recorded
-            in the place of the calls of these models.
+            in the place of the calls of these models, of which then only the
+            tensors among their arguments are known.
 
     Returns:
         A `Graph`.
@@ -204,7 +205,7 @@ def cut(model, at):
     """
     check(model, "To be cut in two")
     if isinstance(at, keras.KerasTensor):
-        return _joined(model.name, *_parts(*_with_tensor(model, at)))
+        return _models(model.name, *_parts(*_with_tensor(model, at)))
     path = _path(model, at)
     name, _, inside = path.partition("/")
     graph = record(model, unfold=False)
@@ -218,7 +219,7 @@ def cut(model, at):
         first = first._replace(outputs=outputs)
         second.calls.insert(0, Call(tail, (outputs,), options, second.inputs))
         second = second._replace(inputs=outputs)
-    return _joined(model.name, first, second)
+    return _models(model.name, first, second)
 
 
 def _inputs_and_outputs(model):
@@ -291,14 +292,15 @@ def _check_known(needed, known, operation):
         )
 
 
-def _joined(name, *graphs):
-    """A model of each graph."""
+def _input_like(x):
+    return keras.Input(batch_shape=x.shape, dtype=x.dtype, name=x.name)
+
+
+def _models(name, *graphs):
+    """A model of each of two graphs."""
     models = []
     for graph, part in zip(graphs, ("first", "second"), strict=True):
-        inputs = keras.tree.map_structure(
-            lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype, name=x.name),
-            graph.inputs,
-        )
+        inputs = keras.tree.map_structure(_input_like, graph.inputs)
         outputs = replay(graph, inputs)
         models.append(keras.Model(inputs, outputs, name=f"{name}_{part}"))
     return tuple(models)

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
-from keras_vipa.amalgamation.layerwise.network_steps import IDENTITY
 from keras_vipa.amalgamation.layerwise.network_steps import CONV_OR_DENSE
+from keras_vipa.amalgamation.layerwise.network_steps import IDENTITY
 from keras_vipa.amalgamation.layerwise.network_steps import Step
 from keras_vipa.amalgamation.layerwise.network_steps import build
 from keras_vipa.amalgamation.layerwise.network_steps import mixes_channels
@@ -86,7 +86,8 @@ class LayerList:
     def end_steps(self, number):
         """Steps whose outputs make up a feature: one, or the terms of a sum."""
         end = self.ends[number]
-        return (end,) if mixes_channels(self.steps[end]) else self.steps[end].inputs
+        is_sum = self.steps[end].kind is keras.layers.Add
+        return self.steps[end].inputs if is_sum else (end,)
 
     def run(self, number, feature, training=None):
         """Output of one layer, given the feature of the layer before it.
@@ -165,7 +166,7 @@ def narrow(layer_lists, widths, seed, dtype):
     """
     first = layer_lists[0]
     step_widths = _step_widths(layer_lists, widths)
-    first_mixing = next(i for i, s in enumerate(first.steps) if mixes_channels(s))
+    first_mixing = list(map(mixes_channels, first.steps)).index(True)
     steps = [first.steps[0]]
     place = [0]
 
