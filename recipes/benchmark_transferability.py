@@ -33,13 +33,13 @@ from keras_vipa.applications import scene_encoders
 from keras_vipa.datasets.scene_tasks import TASKS
 from keras_vipa.layers import AttributionGradient
 from keras_vipa.layers.attribution_gradient import METHODS
+from keras_vipa.layers.input_gradient import input_gradient
 from keras_vipa.transferability import ModelSpace
 from keras_vipa.transferability import attribution_maps
 from keras_vipa.transferability.attribution import batches_of
 from keras_vipa.transferability.attribution import map_runner
 from keras_vipa.transferability.measures import average_ranks
 from keras_vipa.utils import reports
-from keras_vipa.utils.gradients import input_gradient
 from keras_vipa.utils.latency import added_memory
 from keras_vipa.utils.latency import in_new_process
 from keras_vipa.utils.latency import take_turns

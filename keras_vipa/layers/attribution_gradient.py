@@ -7,8 +7,8 @@ import numpy as np
 from keras import layers
 from keras import ops
 
-from keras_vipa.utils.gradients import input_gradient
-from keras_vipa.utils.relevance import relevance_model
+from keras_vipa.layers.input_gradient import input_gradient
+from keras_vipa.layers.relevance import relevance_model
 
 METHODS = (
     "gradient",
@@ -47,7 +47,8 @@ class AttributionGradient(layers.Layer):
         model: Keras model with one input, images. For `"epsilon_lrp"`
             functional or sequential, of layers that are linear but for
             elementwise activations, or pooling, layer normalization, or
-            products; its weights are used, not copied.
+            products; a layer of one's own says that it is linear by an
+            attribute `is_linear = True`. Its weights are used, not copied.
         method: string. One of those above.
         target: what is explained. `None` for the sum of all outputs (that of
             the features of an encoder, as the paper has it); an integer for a

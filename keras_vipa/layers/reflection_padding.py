@@ -37,6 +37,8 @@ class ReflectionPadding2D(keras.layers.Layer):
     [1.0, 0.0, 1.0, 2.0, 1.0]
     """
 
+    is_linear = True
+
     def __init__(self, padding=1, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(padding, int) or padding < 0:

@@ -34,6 +34,8 @@ class DoubleSize2D(keras.layers.Layer):
     [0.0, 0.25, 0.75, 1.0]
     """
 
+    is_linear = True
+
     def __init__(self, interpolation="nearest", **kwargs):
         super().__init__(**kwargs)
         if interpolation not in INTERPOLATIONS:

@@ -5,11 +5,11 @@ from amalgamation import networks
 from keras import layers
 from test_case import TestCase
 
-from keras_vipa.amalgamation.layer_list import LayerList
-from keras_vipa.amalgamation.layer_list import check_pairs
-from keras_vipa.amalgamation.layer_list import narrow
-from keras_vipa.amalgamation.network_steps import Step
-from keras_vipa.amalgamation.network_steps import absorb
+from keras_vipa.amalgamation.layerwise.layer_list import LayerList
+from keras_vipa.amalgamation.layerwise.layer_list import check_pairs
+from keras_vipa.amalgamation.layerwise.layer_list import narrow
+from keras_vipa.amalgamation.layerwise.network_steps import Step
+from keras_vipa.amalgamation.layerwise.network_steps import absorb
 
 FLOAT32 = keras.dtype_policies.DTypePolicy("float32")
 

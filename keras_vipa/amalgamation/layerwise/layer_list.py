@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 
+from keras_vipa.amalgamation.layerwise.network_steps import CONV_OR_DENSE
 from keras_vipa.amalgamation.layerwise.network_steps import IDENTITY
-from keras_vipa.amalgamation.layerwise.network_steps import LINEAR
 from keras_vipa.amalgamation.layerwise.network_steps import Step
 from keras_vipa.amalgamation.layerwise.network_steps import build
-from keras_vipa.amalgamation.layerwise.network_steps import is_linear
+from keras_vipa.amalgamation.layerwise.network_steps import mixes_channels
 from keras_vipa.amalgamation.layerwise.network_steps import plain_steps
 
 _FREE_OPTIONS = ("name", "trainable", "dtype", "filters", "units", "use_bias")
@@ -86,7 +86,8 @@ class LayerList:
     def end_steps(self, number):
         """Steps whose outputs make up a feature: one, or the terms of a sum."""
         end = self.ends[number]
-        return (end,) if is_linear(self.steps[end]) else self.steps[end].inputs
+        is_sum = self.steps[end].kind is keras.layers.Add
+        return self.steps[end].inputs if is_sum else (end,)
 
     def run(self, number, feature, training=None):
         """Output of one layer, given the feature of the layer before it.
@@ -165,13 +166,13 @@ def narrow(layer_lists, widths, seed, dtype):
     """
     first = layer_lists[0]
     step_widths = _step_widths(layer_lists, widths)
-    first_linear = next(i for i, s in enumerate(first.steps) if is_linear(s))
+    first_mixing = list(map(mixes_channels, first.steps)).index(True)
     steps = [first.steps[0]]
     place = [0]
 
     for index, step in enumerate(first.steps[1:], 1):
         inputs = tuple(place[i] for i in step.inputs)
-        if index < first_linear:
+        if index < first_mixing:
             steps.append(step._replace(inputs=inputs))
         elif step.kind is keras.layers.BatchNormalization:
             place.append(inputs[0])
@@ -193,7 +194,7 @@ def _ends(steps):
     ends = []
     furthest = 0
     for index, step in enumerate(steps):
-        is_end = is_linear(step) or step.kind is keras.layers.Add
+        is_end = mixes_channels(step) or step.kind is keras.layers.Add
         if is_end and furthest <= index:
             ends.append(index)
         furthest = max(furthest, last_use.get(index, index))
@@ -231,7 +232,7 @@ def _fresh_config(kind, config, width, seed, dtype):
     uniform = keras.initializers.LecunUniform(seed)
     if kind is keras.layers.DepthwiseConv2D:
         config.update(use_bias=True, depthwise_initializer=uniform)
-    elif kind in LINEAR:
+    elif kind in CONV_OR_DENSE:
         config.update(use_bias=True, kernel_initializer=uniform)
         config["units" if kind is keras.layers.Dense else "filters"] = width
     return config

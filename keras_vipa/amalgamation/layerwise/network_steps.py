@@ -5,8 +5,10 @@ import collections
 import keras
 import numpy as np
 
-LINEAR = (keras.layers.Conv2D, keras.layers.Dense)
-_ABSORBING = (*LINEAR, keras.layers.DepthwiseConv2D)
+from keras_vipa.utils import graphs
+
+CONV_OR_DENSE = (keras.layers.Conv2D, keras.layers.Dense)
+_ABSORBING = (*CONV_OR_DENSE, keras.layers.DepthwiseConv2D)
 IDENTITY = keras.layers.Identity
 _BATCH_NORM = keras.layers.BatchNormalization
 _AUGMENTATIONS = tuple(
@@ -28,9 +30,9 @@ Args:
 """
 
 
-def is_linear(step):
+def mixes_channels(step):
     """Whether a step is a convolution over all channels or a dense layer."""
-    return step.kind in LINEAR and step.config.get("groups", 1) == 1
+    return step.kind in CONV_OR_DENSE and step.config.get("groups", 1) == 1
 
 
 def build(steps, name=None):
@@ -85,12 +87,12 @@ def plain_steps(model, name="teacher"):
     steps = _trace(model, name)
     steps = _mark_shortcuts(_absorb_normalization(steps))
     steps = _in_canonical_order(_drop_end_activation(steps))
-    has_linear = False
+    is_past_image = False
     for index, step in enumerate(steps[1:], 1):
-        has_linear = has_linear or is_linear(step)
-        if not has_linear and step.kind is _BATCH_NORM:
+        is_past_image = is_past_image or mixes_channels(step)
+        if not is_past_image and step.kind is _BATCH_NORM:
             steps[index] = _as_rescaling(step)
-        if has_linear and not _fits_any_width(step):
+        if is_past_image and not _fits_any_width(step):
             raise ValueError(
                 "Layer-wise amalgamation handles Conv2D, DepthwiseConv2D, "
                 "Dense, BatchNormalization, Add and layers without weights, "
@@ -162,54 +164,45 @@ def _trace(model, name):
             "A teacher must be a functional or sequential keras.Model with "
             f"one input. Received: {name}, a {type(model).__name__}."
         )
-    shape = tuple(model.inputs[0].shape[1:])
-    steps = [Step(None, {"shape": shape, "name": "image"}, [], ())]
-    last = _append_model(steps, model, 0, set())
-    if last != len(steps) - 1 or len(model.outputs) != 1:
+    if len(model.outputs) != 1:
         raise ValueError(
             "A teacher must have one output. Received: "
             f"{name} with {len(model.outputs)} outputs."
         )
+    graph = graphs.record(model)
+    shape = tuple(model.inputs[0].shape[1:])
+    steps = [Step(None, {"shape": shape, "name": "image"}, [], ())]
+    place = {id(tensor): 0 for tensor in graphs.tensors(graph.inputs)}
+    names = set()
+    for call in graph.calls:
+        _check_constants(call, name)
+        tensors = graphs.tensors((call.args, call.kwargs))
+        inputs = tuple(place[id(tensor)] for tensor in tensors)
+        index = _append_call(steps, call.operation, inputs, names)
+        outputs = graphs.tensors(call.outputs)
+        place.update((id(tensor), index) for tensor in outputs)
     return steps
 
 
-def _append_model(steps, model, source, names):
-    """Append the layer calls of a model; returns the step of its output."""
-    model = keras.Model(model.inputs, model.outputs)
-    config = model.get_config()
-    operations = {operation.name: operation for operation in model.operations}
-    place = {}
-    pending = [
-        (layer["name"], number, _tensors(node), node)
-        for layer in config["layers"]
-        for number, node in enumerate(layer["inbound_nodes"])
+def _check_constants(call, name):
+    """An operation, unlike a layer, may have arguments of its call alone."""
+    arguments = keras.tree.flatten((call.args, call.kwargs))
+    constants = [
+        argument
+        for argument in arguments
+        if argument is not None and not isinstance(argument, keras.KerasTensor)
     ]
-    for layer in config["layers"]:
-        if layer["class_name"] == "InputLayer":
-            place[layer["name"], 0] = source
-    # A layer that is called twice may be listed before its second input.
-    while pending:
-        call = next(c for c in pending if all(i in place for i in c[2]))
-        pending.remove(call)
-        layer_name, number, inputs, node = call
-        operation = operations[layer_name]
-        if not isinstance(operation, keras.Layer) and _has_constants(node):
-            raise ValueError(
-                "Operations with numbers cannot be taken over; use a layer, "
-                "such as `keras.layers.Rescaling`. Received: operation "
-                f"'{layer_name}' ({type(operation).__name__}) in {model.name}"
-            )
-        inputs = tuple(place[i] for i in inputs)
-        place[layer_name, number] = _append_call(
-            steps, operation, inputs, names
+    if constants and not isinstance(call.operation, keras.Layer):
+        raise ValueError(
+            "Operations with numbers cannot be taken over; use a layer, "
+            "such as `keras.layers.Rescaling`. Received: operation "
+            f"'{call.operation.name}' ({type(call.operation).__name__}) in "
+            f"{name}"
         )
-    return place[_tensors(config["output_layers"], bare=True)[0]]
 
 
 def _append_call(steps, layer, inputs, names):
     """Append one layer call; returns the step of its output."""
-    if isinstance(layer, keras.Model):
-        return _append_model(steps, layer, inputs[0], names)
     if isinstance(layer, (IDENTITY, *_AUGMENTATIONS)):
         return inputs[0]
     kind = keras.layers.Add if type(layer).__name__ == "Add" else type(layer)
@@ -234,31 +227,6 @@ def _append_call(steps, layer, inputs, names):
         inputs = (len(steps) - 1,)
         steps.append(Step(keras.layers.Activation, config, [], inputs))
     return len(steps) - 1
-
-
-def _tensors(node, bare=False):
-    """(layer name, call number) of each tensor named in a configuration."""
-    if isinstance(node, dict):
-        if "keras_history" in node:
-            name, number, _ = node["keras_history"]
-            return [(name, number)]
-        return [pair for value in node.values() for pair in _tensors(value)]
-    if bare and len(node) == 3 and isinstance(node[0], str):
-        return [(node[0], node[1])]
-    if isinstance(node, (list, tuple)):
-        return [pair for value in node for pair in _tensors(value, bare)]
-    return []
-
-
-def _has_constants(node):
-    """Whether a call has arguments that are not tensors."""
-    if isinstance(node, dict):
-        if node.get("class_name") == "__keras_tensor__":
-            return False
-        return any(_has_constants(value) for value in node.values())
-    if isinstance(node, (list, tuple)):
-        return any(_has_constants(value) for value in node)
-    return node is not None
 
 
 def _unique(name, names):
@@ -297,7 +265,7 @@ def _mark_shortcuts(steps):
         inputs = [place[i] for i in step.inputs]
         if step.kind is keras.layers.Add:
             for term, source in enumerate(step.inputs):
-                if is_linear(steps[source]) and uses[source] == 1:
+                if mixes_channels(steps[source]) and uses[source] == 1:
                     continue
                 config = {
                     "name": f"{step.config['name']}_shortcut_{term + 1}",

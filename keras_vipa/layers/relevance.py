@@ -12,20 +12,22 @@ import keras
 from keras import layers
 from keras import ops
 
+from keras_vipa.utils import graphs
+
 # By the names of classes, of layers and of operations in a functional model.
-# Their gradient is their rule.
-LINEAR = frozenset(
+# Their gradient is their rule, as it is of layers with `is_linear = True`.
+BY_GRADIENT = frozenset(
     "Add AddV2 Average AveragePooling1D AveragePooling2D AveragePooling3D "
     "BatchNormalization CenterCrop Concatenate Cropping1D Cropping2D "
-    "Cropping3D DoubleSize2D Dropout ExpandDims Flatten GaussianDropout "
-    "GaussianNoise GetItem GlobalAveragePooling1D GlobalAveragePooling2D "
+    "Cropping3D Dropout ExpandDims Flatten GaussianDropout GaussianNoise "
+    "GetItem GlobalAveragePooling1D GlobalAveragePooling2D "
     "GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D "
     "GlobalMaxPooling3D Identity LayerScale MaxPooling1D MaxPooling2D "
-    "MaxPooling3D Maximum Mean Normalization Pad Permute ReflectionPadding2D "
-    "RepeatVector Rescaling Reshape Resizing SpatialDropout1D "
-    "SpatialDropout2D SpatialDropout3D Squeeze StochasticDepth Subtract Sum "
-    "Transpose UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D "
-    "ZeroPadding2D ZeroPadding3D".split()
+    "MaxPooling3D Maximum Mean Normalization Pad Permute RepeatVector "
+    "Rescaling Reshape Resizing SpatialDropout1D SpatialDropout2D "
+    "SpatialDropout3D Squeeze StochasticDepth Subtract Sum Transpose "
+    "UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D "
+    "ZeroPadding3D".split()
 )
 # Linear up to their attribute `activation`.
 WITH_ACTIVATION = frozenset(
@@ -63,43 +65,16 @@ def relevance_model(model, epsilon=1e-4):
     Raises:
         ValueError: If the model is subclassed, or has a layer without a rule.
     """
-    inputs, outputs = _ends(model)
-    inputs = inputs[0] if len(inputs) == 1 else inputs
+    graphs.check(model, "For epsilon-LRP")
 
     def call(operation, *args, **kwargs):
         if isinstance(operation, keras.Model):
             return relevance_model(operation, epsilon)(*args, **kwargs)
         rule = _rule_of(operation, epsilon, args)
-        return Relevance(operation, rule, (args, kwargs))(
-            _tensors(args, kwargs)
-        )
+        layer = Relevance(operation, rule, (args, kwargs))
+        return layer(graphs.tensors((args, kwargs)))
 
-    return keras.models.clone_model(
-        keras.Model(inputs, outputs, name=model.name),
-        clone_function=lambda operation: operation,
-        call_function=call,
-    )
-
-
-def _tensors(args, kwargs):
-    flat = keras.tree.flatten((args, kwargs))
-    return [x for x in flat if isinstance(x, keras.KerasTensor)]
-
-
-def _ends(model):
-    """Symbolic inputs and outputs."""
-    is_graph = isinstance(model, keras.Sequential) or hasattr(model, "inputs")
-    try:
-        if isinstance(model, keras.Sequential):
-            # Its `output` is that of the place where it was called.
-            return model.inputs, model.outputs[0]
-        return model.inputs, model.output
-    except (AttributeError, ValueError) as error:
-        reason = "must be built" if is_graph else "must be functional"
-        raise ValueError(
-            f"For epsilon-LRP a model {reason}, so that its layers are known. "
-            f"Received: {model.name!r} of class {type(model).__name__}"
-        ) from error
+    return graphs.rebuild(model, call)
 
 
 class Relevance(layers.Layer):
@@ -145,7 +120,7 @@ def _rule_of(operation, epsilon, args):
         )
     if name == "LayerNormalization":
         return _normalization(operation)
-    if name in LINEAR:
+    if name in BY_GRADIENT or getattr(operation, "is_linear", False):
         return operation
     if name in ELEMENTWISE:
         return with_slope(operation, epsilon)
@@ -183,14 +158,17 @@ def _split(layer, activation, epsilon):
     activate = with_slope(activation, epsilon)
 
     def call(*args, **kwargs):
-        layer.activation = keras.activations.linear
-        try:
-            z = layer(*args, **kwargs)
-        finally:
-            layer.activation = activation
-        return activate(z)
+        return activate(_linear_part(layer)(*args, **kwargs))
 
     return call
+
+
+def _linear_part(layer):
+    """The layer, with the same weights, but without its activation."""
+    part = object.__new__(type(layer))
+    linear = keras.activations.linear
+    part.__dict__.update(layer.__dict__, activation=linear)
+    return part
 
 
 def _product(operation, args):
@@ -220,7 +198,7 @@ def _signals(args):
         for number, shape in shapes.items()
     }
     largest = [max(column) for column in zip(*sizes.values())]
-    return [n for n, own in sizes.items() if own == largest] or list(sizes)
+    return [n for n, size in sizes.items() if size == largest] or list(sizes)
 
 
 def _normalization(layer):
