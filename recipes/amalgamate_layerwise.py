@@ -46,6 +46,7 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 
+from keras_vipa import applications
 from keras_vipa import datasets
 from keras_vipa import export
 from keras_vipa import metrics
@@ -53,8 +54,6 @@ from keras_vipa import training
 from keras_vipa.amalgamation import LayerwiseAmalgamator
 from keras_vipa.amalgamation import draw_width_curves
 from keras_vipa.amalgamation import width_curves
-from keras_vipa.applications import SmallConvNet
-from keras_vipa.applications import load_model
 from keras_vipa.utils import scoreboard
 from keras_vipa.utils.files import read_model
 
@@ -98,7 +97,8 @@ def load_task(args):
 def teachers_of(args, train, groups, seed):
     """The trained classifiers of the data set, or new ones."""
     if args.images in PRESETS and not args.train_teachers:
-        return [load_model(f"{args.images}_{n}") for n in PRESETS[args.images]]
+        names = [f"{args.images}_{classes}" for classes in PRESETS[args.images]]
+        return [applications.load_model(name) for name in names]
     parts = [train.of_classes(group, relabel=True) for group in groups]
     teachers = [train_on_few(args, part, seed) for part in parts]
     if seed == args.seeds[0]:
@@ -112,7 +112,7 @@ def train_on_few(args, data, seed):
     few = data.few_per_class(LABELS_PER_CLASS.get(args.images, 30), seed)
     shape = few.images.shape[1:]
     size = ((32, 64, 64), 128, 2) if min(shape[:2]) >= 16 else ((16, 32), 64, 1)
-    model = SmallConvNet(shape, few.num_classes(), *size)
+    model = applications.SmallConvNet(shape, few.num_classes(), *size)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("adam", loss)
     model.fit(few.array(), few.y(), 20, 2 if args.smoke else 100, verbose=0)
@@ -130,8 +130,7 @@ def scores_of_teachers(amalgamator, images, labels, seed):
     if labels is None:
         score = metrics.by_part(metrics.agreement, logits, amalgamator.slices)
     board = scoreboard.Scoreboard(score, seed=seed)
-    sizes = [teacher.count_params() for teacher in amalgamator.teachers]
-    board.add_teachers(logits, sizes)
+    board.add_teachers(amalgamator.teachers, logits)
     return board
 
 

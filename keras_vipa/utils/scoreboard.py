@@ -60,13 +60,14 @@ class Scoreboard:
             }
         )
 
-    def add_teachers(self, outputs, sizes):
+    def add_teachers(self, teachers, outputs):
         """A row for each teacher, which knows one part, and one for all.
 
         Args:
+            teachers: list of `keras.Model`.
             outputs: what `score` takes, of all teachers side by side.
-            sizes: list of integers. Their parameters.
         """
+        sizes = [teacher.count_params() for teacher in teachers]
         self.reference = sum(sizes)
         for part, size in enumerate(sizes):
             self.add(f"teacher_{part + 1}", outputs, size, part=part)
