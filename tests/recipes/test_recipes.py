@@ -3,6 +3,7 @@
 import json
 import math
 import pathlib
+import re
 
 import pytest
 from PIL import Image
@@ -11,8 +12,8 @@ from test_case import run_python
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RECIPES = [
     path
-    for path in sorted((ROOT / "recipes").glob("*.py"))
-    if "--smoke" in path.read_text(encoding="utf-8")
+    for path in sorted((ROOT / "recipes").rglob("*.py"))
+    if re.search("--smoke|smoke=", path.read_text(encoding="utf-8"))
 ]
 
 pytestmark = pytest.mark.tensorflow
