@@ -46,7 +46,13 @@ def test_there_are_recipes():
     assert RECIPES
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def marked(path):
+    """A benchmark traces dozens of steps, and tells nothing but their times."""
+    marks = [pytest.mark.slow] if path.stem.startswith("benchmark_") else []
+    return pytest.param(path, id=path.stem, marks=marks)
+
+
+@pytest.mark.parametrize("recipe", map(marked, RECIPES))
 def test_recipe(recipe, tmp_path):
     # Run from elsewhere: nothing may depend on the current folder.
     output = tmp_path / "output"
