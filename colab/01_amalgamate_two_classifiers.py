@@ -21,7 +21,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import keras_vipa
-from keras_vipa.amalgamation import comparison
+from keras_vipa import metrics
 
 keras.utils.set_random_seed(0)
 
@@ -114,8 +114,9 @@ own five logits.
 
 def show_scores(name, logits):
     """Print the accuracy within each teacher's digits, and among all ten."""
-    parts, joint = comparison.scores(logits, slices, labels)
-    cells = [f"{value:9.1%}" for value in (*parts, joint)]
+    found = [metrics.accuracy(labels, logits, part) for part in slices]
+    found.append(metrics.accuracy(labels, logits))
+    cells = [f"{value:9.1%}" for value in found]
     print(f"{name:24s}", *cells)
 
 
@@ -156,7 +157,7 @@ goes in and what comes back.
 
 histories = amalgamator.fit_stages(images, {"autoencoders": 60}, verbose=0)
 
-curves = comparison.width_curves(amalgamator, test_images)
+curves = keras_vipa.amalgamation.width_curves(amalgamator, test_images)
 for name, curve in curves.items():
     print(
         f"{name}: {curve['channels']} channels in {curve['width']}, "

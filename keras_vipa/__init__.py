@@ -13,6 +13,7 @@ with quiet_start():
     from keras_vipa import applications as applications
     from keras_vipa import layers as layers
     from keras_vipa import losses as losses
+    from keras_vipa import metrics as metrics
     from keras_vipa import training as training
     from keras_vipa import transferability as transferability
 

@@ -1,25 +1,30 @@
 """Amalgamate trained classifiers into one student, layer by layer.
 
-Checks, at small scale, what "Amalgamating Knowledge towards Comprehensive
-Classification" (Shen et al., AAAI 2019) claims in its abstract: without
-labels, one student learns the classes of all teachers, and in most parts is
-better than the teacher of that part.
-
-    python recipes/amalgamate_layerwise.py
-
-takes two classifiers of handwritten digits (0-4 and 5-9, trained on 60 labels
-each, inside the package) and 1,200 unlabelled images. With classifiers and
-pictures of your own, of any number and without labels:
-
     python recipes/amalgamate_layerwise.py --teachers a.keras b.keras \
         --images folder
 
-The student is compared with the teachers side by side (`concatenated`), with
-the same network trained for as many epochs on the logits alone
-(`logits_only`), and with itself before the joint phase (not with
-`--incremental`). A part is scored
-within the classes of its teacher, `joint` among all classes. Without labels
-the scores are agreement with the teachers' own decisions.
+makes one student of classifiers of yours, of any number, from pictures without
+labels, and writes it to `--output`. A phase is trained for about 1,000 steps,
+though not for less than 5 epochs or more than 200 (`default_epochs`);
+`--patience` ends it as soon as the loss on a tenth of the pictures, which are
+held back, has not fallen for so many epochs.
+
+    python recipes/amalgamate_layerwise.py
+
+checks, at small scale, what "Amalgamating Knowledge towards Comprehensive
+Classification" (Shen et al., AAAI 2019) claims in its abstract: without
+labels, one student learns the classes of all teachers, and in most parts is
+better than the teacher of that part. It takes two classifiers of handwritten
+digits (0-4 and 5-9, trained on 60 labels each, inside the package) and 1,200
+unlabelled images; `--dataset emoji` takes two of emoji, and `folder:PATH` or
+`tfds:NAME` trains two on the halves of the classes there.
+
+The student is scored beside the teachers and the teachers side by side
+(`concatenated`); in this comparison, and with `--compare`, also beside the same
+network trained for as many epochs on the logits alone (`logits_only`), and
+itself before the joint phase. A part is scored within the classes of its
+teacher, `joint` among all classes. Without labels the scores are agreement with
+the teachers' own decisions, on a fifth of the pictures that is not trained on.
 
 Written to `--output`: `report.json`, `report.png`, and `student.keras`,
 `student.tflite` and, if they were trained, the teachers of the first seed.
@@ -27,176 +32,193 @@ Written to `--output`: `report.json`, `report.png`, and `student.keras`,
 Differences from the authors' first release: small networks and data sets
 instead of AlexNet and fine-grained photographs, Adam instead of SGD, and images
 that the student sees shifted at random in the joint phase (`--shift 0` turns
-that off). See `LayerwiseAmalgamator` for the method itself.
+that off). See `LayerwiseAmalgamator` for the method itself, and
+`amalgamate_incrementally` for one teacher after another.
 """
 
-import argparse
-import os
-import pathlib
-import shutil
 import time
-import zlib
+
+from keras_vipa.utils import recipe
+
+# isort: split
 
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 
+from keras_vipa import applications
 from keras_vipa import datasets
 from keras_vipa import export
+from keras_vipa import metrics
+from keras_vipa import training
 from keras_vipa.amalgamation import LayerwiseAmalgamator
-from keras_vipa.amalgamation import amalgamate_incrementally
-from keras_vipa.amalgamation import comparison
-from keras_vipa.applications import load_model
-from keras_vipa.applications import train_on_few
-from keras_vipa.training import STRATEGIES
-from keras_vipa.training import strategy_scope
-from keras_vipa.utils import reports
+from keras_vipa.amalgamation import draw_width_curves
+from keras_vipa.amalgamation import width_curves
+from keras_vipa.utils import scoreboard
 from keras_vipa.utils.files import read_model
 
-PHASES = ("autoencoders", "layers", "joint")
-PRESETS = {
-    "digits": ("digits_0_4", "digits_5_9"),
-    "emoji": ("emoji_0_4", "emoji_5_8"),
-}
+PRESETS = {"digits": ("0_4", "5_9"), "emoji": ("0_4", "5_8")}
 LABELS_PER_CLASS = {"digits": 12, "emoji": 30}
 
 
-def parse():
+def options(add):
     """The options."""
-    parser = argparse.ArgumentParser(
-        prog="amalgamate_layerwise.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add("--dataset", default="digits", help="or emoji, folder:PATH, tfds:NAME")
-    add("--teachers", nargs="+", metavar="KERAS_FILE")
-    add("--images", metavar="FOLDER", help="pictures for --teachers")
+    add("--teachers", nargs="+", metavar="KERAS_FILE", help="of yours")
+    add("--images", "--dataset", metavar="FOLDER", help="or digits, emoji, ...")
     add("--white", type=float, default=1.0, help="white for --teachers: 1, 255")
+    add("--compare", action="store_true", help="train the baseline, too")
     add("--train-teachers", action="store_true", help="anew for each seed")
-    add("--size", type=int, default=32, help="pixels, of folder: and tfds:")
-    add("--widths", type=float, nargs="+", help="a ratio, or one a layer")
-    add("--incremental", action="store_true", help="one teacher after another")
-    add("--epochs", type=int, nargs=3, default=(100, 100, 100), help="a phase")
+    add("--width", type=float, help="of layers, over all teachers' together")
+    add("--epochs", type=int, nargs=3, help="of each phase, at most")
+    add("--patience", type=int, metavar="EPOCHS", help="without a lower loss")
     add("--shift", type=float, default=0.125, help="part of the image's side")
-    add("--seeds", type=int, nargs="+", default=[0])
-    add("--strategy", choices=STRATEGIES, default="none")
-    add("--jit", action="store_true", help="compile with XLA")
-    add("--output", default="results/amalgamate_layerwise", metavar="FOLDER")
-    add("--smoke", action="store_true", help="two epochs of everything")
-    return parser
+    add("--strategy", choices=training.STRATEGIES, default="none")
 
 
 def load_task(args):
     """Teachers if they are the user's, images, and each teacher's classes."""
-    if args.teachers:
-        models = [read_model(path) for path in args.teachers]
-        size = models[0].input_shape[1:3]
-        name = f"folder:{args.images}" if args.images else args.dataset
-        train, test = datasets.named(name, None if None in size else size)
-        others = np.array(train.info.get("original_size", [size])) != size
-        if None not in size and others.any():
-            print(f"Pictures of another size are resized to {size}.")
-        return models, train, test, None
-    train, test = datasets.named(args.dataset, args.size)
-    groups = datasets.class_groups(train.num_classes(), 2)
-    return None, train, test, groups
+    args.images = name = args.images or ("" if args.teachers else "digits")
+    if not name:
+        raise ValueError("--teachers need --images, a folder of pictures.")
+    is_known = name in PRESETS or name.startswith(("folder:", "tfds:"))
+    name = name if is_known else f"folder:{name}"
+    if not args.teachers:
+        train, test = datasets.named(name)
+        return None, train, test, datasets.class_groups(train.num_classes(), 2)
+    models = [read_model(path) for path in args.teachers]
+    size = models[0].input_shape[1:3]
+    train, test = datasets.named(name, None if None in size else size)
+    sizes = train.info.get("original_size", [size])
+    if None not in size and np.any(np.array(sizes) != size):
+        print(f"Pictures of another size are resized to {size}.")
+    return models, train, test, None
 
 
 def teachers_of(args, train, groups, seed):
     """The trained classifiers of the data set, or new ones."""
-    if args.dataset in PRESETS and not args.train_teachers:
-        return [load_model(name) for name in PRESETS[args.dataset]]
+    if args.images in PRESETS and not args.train_teachers:
+        names = [f"{args.images}_{classes}" for classes in PRESETS[args.images]]
+        return [applications.load_model(name) for name in names]
     parts = [train.of_classes(group, relabel=True) for group in groups]
-    labels = LABELS_PER_CLASS.get(args.dataset, 30)
-    epochs = 2 if args.smoke else 100
-    teachers = [train_on_few(part, labels, seed, epochs) for part in parts]
+    teachers = [train_on_few(args, part, seed) for part in parts]
     if seed == args.seeds[0]:
         for number, teacher in enumerate(teachers, 1):
-            teacher.save(pathlib.Path(args.output, f"teacher_{number}.keras"))
+            teacher.save(args.output / f"teacher_{number}.keras")
     return teachers
 
 
+def train_on_few(args, data, seed):
+    """A classifier that has seen a few labels: an imperfect teacher."""
+    few = data.few_per_class(LABELS_PER_CLASS.get(args.images, 30), seed)
+    shape = few.images.shape[1:]
+    size = ((32, 64, 64), 128, 2) if min(shape[:2]) >= 16 else ((16, 32), 64, 1)
+    model = applications.SmallConvNet(shape, few.num_classes(), *size)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss)
+    model.fit(few.array(), few.y(), 20, 2 if args.smoke else 100, verbose=0)
+    # As it is to be saved: without the state of the optimizer.
+    teacher = keras.models.clone_model(model)
+    teacher.set_weights(model.get_weights())
+    return teacher
+
+
+def scores_of_teachers(amalgamator, images, labels, seed):
+    """Scoreboard with a row for each teacher, and for all side by side."""
+    features = amalgamator.teacher_features.predict(images, verbose=0)
+    logits = features["logits"]
+    score = metrics.by_part(metrics.accuracy, labels, amalgamator.slices)
+    if labels is None:
+        score = metrics.by_part(metrics.agreement, logits, amalgamator.slices)
+    board = scoreboard.Scoreboard(score, seed=seed)
+    board.add_teachers(amalgamator.teachers, logits)
+    return board
+
+
 def run_seed(args, seed, task, backup):
-    """Compare everything for one seed; returns rows, amalgamator, images."""
+    """Train for one seed; returns rows, amalgamator, images."""
     models, train, test, groups = task
     models = models or teachers_of(args, train, groups, seed)
     x, x_test = train.array() * args.white, test.array() * args.white
-    epochs = dict(zip(PHASES, (2, 2, 2) if args.smoke else args.epochs))
-    widths = args.widths or [None]
-    common = {"widths": widths if len(widths) > 1 else widths[0], "seed": seed}
-    if args.shift:
-        common["augmentation"] = keras.layers.RandomTranslation(
+    fit = {"backup_dir": backup / "layerwise"}
+    if args.patience:
+        x, more = training.hold_back(x, args.patience)
+        fit |= more
+    each = training.default_epochs(len(x)) if args.teachers else 100
+    phases = LayerwiseAmalgamator.learning_rates
+    epochs = dict(zip(phases, args.epochs or [each] * 3))
+    total = sum(epochs.values()) * (args.compare or not args.teachers)
+
+    def new():
+        shift = args.shift and keras.layers.RandomTranslation(
             args.shift, args.shift, fill_mode="nearest"
         )
-    fit = {
-        "jit_compile": args.jit,
-    }
-    fit["backup_dir"] = backup / "layerwise"
+        return LayerwiseAmalgamator(
+            models, args.width, shift or None, seed=seed
+        )
 
-    baseline = LayerwiseAmalgamator(models, **common)
+    if seed == args.seeds[0]:
+        work = epochs | {"joint": epochs["joint"] + total}
+        training.announce(new(), x, work, len(args.seeds), **fit)
+    last = new()
     # Place of each class among the logits, which are ordered by teacher.
     labels = groups and np.argsort(np.concatenate(groups))[test.y()]
-    board = comparison.Scoreboard.of(baseline, x_test, labels, seed=seed)
-
-    def add(name, student, start):
-        size, seconds = student.count_params(), time.time() - start
-        logits = student.predict(x_test, verbose=0)
-        board.add(name, logits, parameters=size, seconds=seconds)
-
-    print(f"Seed {seed}: a student from the logits alone")
-    start = time.time()
-    times = len(models) - 1 if args.incremental else 1
-    total = {"joint": times * sum(epochs.values())}
-    baseline.fit_stages(x, total, **{**fit, "backup_dir": backup / "logits"})
-    add("logits_only", baseline.student, start)
-
-    print(f"Seed {seed}: a student layer by layer")
-    start = time.time()
-    if args.incremental:
-        last = amalgamate_incrementally(models, x, epochs, **common, **fit)
-    else:
-        last = LayerwiseAmalgamator(models, **common)
-        joint = {"joint": epochs.pop("joint")}
-        last.fit_stages(x, epochs, **fit)
-        add("before_joint", last.student, start)
-        last.fit_stages(x, joint, **fit)
-    add("student", last.student, start)
+    board = scores_of_teachers(last, x_test, labels, seed)
+    if total:
+        print(f"Seed {seed}: a student from the logits alone", flush=True)
+        start, other, folder = time.time(), new(), backup / "logits"
+        other.fit_stages(x, {"joint": total}, **fit | {"backup_dir": folder})
+        board.add_model("logits_only", other.student, x_test, start)
+    print(f"Seed {seed}: a student layer by layer", flush=True)
+    start, joint = time.time(), {"joint": epochs.pop("joint")}
+    last.fit_stages(x, epochs, **fit)
+    if total:
+        board.add_model("before_joint", last.student, x_test, start)
+    last.fit_stages(x, joint, **fit)
+    board.add_model("student", last.student, x_test, start)
     return board.rows, last, x
+
+
+def write(args, results, curves, measures):
+    """Summary as a table and a picture, and the report."""
+    columns = {"parts": 100, "joint": 100, "seconds": 1}
+    same = ["model", "parameters", "ratio"]
+    summary = scoreboard.summarize(results, same, columns)
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), layout="tight")
+    draw_width_curves(axes[0], curves)
+    label = f"{measures} in %"
+    scoreboard.draw_bars(axes[1], summary, ("parts", "joint"), label)
+    figure.savefig(args.output / "report.png", dpi=120)
+    more = {"measures": measures, "summary": summary, "reconstruction": curves}
+    recipe.write_report(args, results, **more)
+    print(f"{label}, mean and standard deviation over seeds")
+    print(scoreboard.format_summary(summary, {"seconds": 0}))
+    print(f"Written to {args.output}")
 
 
 def main(args):
     """Run all seeds, then write what came out."""
-    task = load_task(args)
-    output = pathlib.Path(args.output)
-    output.mkdir(parents=True, exist_ok=True)
-    tag = zlib.crc32(repr(sorted(vars(args).items())).encode())
-    results = []
-    for seed in args.seeds:
-        keras.utils.set_random_seed(seed)
-        backup = output / f"backup_{tag:08x}" / str(seed)
-        with strategy_scope(args.strategy):
+    task, results = load_task(args), []
+    with recipe.backup_folder(args) as backup:
+        for seed in args.seeds:
+            keras.utils.set_random_seed(seed)
+            folder = backup / str(seed)
             try:
-                rows, last, x = run_seed(args, seed, task, backup)
+                with training.strategy_scope(args.strategy):
+                    rows, last, x = run_seed(args, seed, task, folder)
             except FloatingPointError as error:
-                error.model.student.save(output / "last_good_student.keras")
+                error.model.student.save(
+                    args.output / "last_good_student.keras"
+                )
                 raise
-        results += rows
-        if seed == args.seeds[0]:
-            last.student.save(output / "student.keras")
-            if keras.config.backend() == "tensorflow":
-                export.to_litert(last.student, output / "student.tflite")
-            curves = comparison.width_curves(last, x[:1000])
-    summary = comparison.summary(results)
-    measures = "agreement with the teachers" if task[3] is None else "accuracy"
-    comparison.plot(output / "report.png", curves, summary, measures)
-    more = {"measures": measures, "summary": summary, "reconstruction": curves}
-    path = output / "report.json"
-    reports.write_report(path, vars(args), args.seeds, results, **more)
-    shutil.rmtree(output / f"backup_{tag:08x}", ignore_errors=True)
-    print(f"{measures.capitalize()}, mean and standard deviation over seeds")
-    print(comparison.table(summary))
-    print(f"Written to {output}: {', '.join(sorted(os.listdir(output)))}")
+            results += rows
+            if seed == args.seeds[0]:
+                student, curves = last.student, width_curves(last, x[:1000])
+        student.save(args.output / "student.keras")
+        if keras.config.backend() == "tensorflow":
+            export.to_litert(student, args.output / "student.tflite")
+        measures = "accuracy" if task[3] else "agreement with the teachers"
+        write(args, results, curves, measures)
 
 
 if __name__ == "__main__":
-    reports.run_recipe(main, parse())
+    recipe.run(main, options, smoke={"epochs": [2, 2, 2]})

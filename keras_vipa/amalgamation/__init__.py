@@ -3,5 +3,13 @@
 from keras_vipa.amalgamation.amalgamator import Amalgamator
 from keras_vipa.amalgamation.layerwise import LayerwiseAmalgamator
 from keras_vipa.amalgamation.layerwise import amalgamate_incrementally
+from keras_vipa.amalgamation.layerwise import draw_width_curves
+from keras_vipa.amalgamation.layerwise import width_curves
 
-__all__ = ["Amalgamator", "LayerwiseAmalgamator", "amalgamate_incrementally"]
+__all__ = [
+    "Amalgamator",
+    "LayerwiseAmalgamator",
+    "amalgamate_incrementally",
+    "draw_width_curves",
+    "width_curves",
+]

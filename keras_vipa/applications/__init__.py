@@ -7,7 +7,6 @@ from keras_vipa.applications.din import transfer_in_tiles
 from keras_vipa.applications.scene_encoders import SceneEncoders
 from keras_vipa.applications.scene_encoders import train_scene_encoders
 from keras_vipa.applications.small_conv_net import SmallConvNet
-from keras_vipa.applications.small_conv_net import train_on_few
 from keras_vipa.applications.vgg_features import VGGFeatures
 from keras_vipa.applications.vgg_features import convert_vgg
 from keras_vipa.applications.weights import load_model
@@ -21,7 +20,6 @@ __all__ = [
     "VGGFeatures",
     "convert_vgg",
     "load_model",
-    "train_on_few",
     "train_scene_encoders",
     "transfer_in_tiles",
 ]

@@ -4,6 +4,7 @@ import keras
 from keras import layers
 
 from keras_vipa.applications.weights import load_model
+from keras_vipa.applications.weights import load_weights
 
 
 def SmallConvNet(  # noqa: N802
@@ -27,9 +28,9 @@ def SmallConvNet(  # noqa: N802
         filters: tuple of integers. Filters of the convolutions.
         units: integer. Units of the dense layer.
         strides: integer. Stride of the first convolution.
-        weights: `None` for random weights; the name of a preset, whose
-            network is returned whatever the other arguments are; or the path
-            of a `.weights.h5` file.
+        weights: `None` for random weights; the name of a preset, which has
+            to be for a network of these arguments (`load_model` needs none);
+            or the path of a `.weights.h5` file.
         name: string. Name of the model.
 
     Returns:
@@ -37,7 +38,8 @@ def SmallConvNet(  # noqa: N802
         logits `(batch, classes)`.
 
     Raises:
-        ValueError: If `weights` is none of these.
+        ValueError: If `weights` is none of these, or if they are for a
+            network of other arguments.
 
     Example:
 
@@ -45,9 +47,6 @@ def SmallConvNet(  # noqa: N802
     >>> model.output_shape
     (None, 5)
     """
-    is_file = str(weights).endswith(".weights.h5")
-    if weights is not None and not is_file:
-        return load_model(weights)
     model = keras.Sequential([keras.Input(input_shape)], name=name)
     for number, width in enumerate(filters, 1):
         model.add(
@@ -64,42 +63,25 @@ def SmallConvNet(  # noqa: N802
     model.add(layers.Flatten(name="flatten"))
     model.add(layers.Dense(units, activation="relu", name="dense"))
     model.add(layers.Dense(classes, name="logits"))
-    if is_file:
-        model.load_weights(weights)
+    if str(weights).endswith(".weights.h5"):
+        load_weights(model, weights)
+    elif weights is not None:
+        _copy_preset(model, weights)
     return model
 
 
-def train_on_few(data, labels_per_class, seed=0, epochs=100):
-    """Train a `SmallConvNet` on a few labels: an imperfect teacher.
-
-    Args:
-        data: `keras_vipa.datasets.ImageSet` with labels 0, 1, ...
-        labels_per_class: integer. Images of each class to train on.
-        seed: integer. Seed of their choice. The initial weights and the order
-            of the images follow `keras.utils.set_random_seed`.
-        epochs: integer. Epochs of Adam with batches of 20.
-
-    Returns:
-        A `keras.Model`, not compiled, as `SmallConvNet`; the wider variant
-        `filters=(32, 64, 64), units=128, strides=2` for images of 16 pixels
-        and more.
-
-    Example:
-
-    >>> digits = keras_vipa.datasets.digits().of_classes([3, 8], relabel=True)
-    >>> train_on_few(digits, 2, epochs=1).output_shape
-    (None, 2)
-    """
-    shape, classes = data.images.shape[1:], data.num_classes()
-    options = {}
-    if min(shape[:2]) >= 16:
-        options = {"filters": (32, 64, 64), "units": 128, "strides": 2}
-    few = data.few_per_class(labels_per_class, seed)
-    model = SmallConvNet(shape, classes, **options)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile("adam", loss)
-    model.fit(few.array(), few.y(), 20, epochs, verbose=0)
-    # As it is to be saved: without the state of the optimizer.
-    trained = SmallConvNet(shape, classes, **options)
-    trained.set_weights(model.get_weights())
-    return trained
+def _copy_preset(model, name):
+    preset = load_model(name)
+    shapes = [
+        [network.input_shape, *(weight.shape for weight in network.weights)]
+        for network in (preset, model)
+    ]
+    if shapes[0] != shapes[1]:
+        raise ValueError(
+            f"Preset '{name}' is for images of {preset.input_shape[1:]} and "
+            f"{preset.output_shape[1]} classes, with {preset.count_params()} "
+            f"parameters; `load_model('{name}')` returns it as it is. Received "
+            f"arguments for: {model.input_shape[1:]}, {model.output_shape[1]} "
+            f"classes, {model.count_params()} parameters"
+        )
+    model.set_weights(preset.get_weights())

@@ -185,6 +185,7 @@ class PhasedModel(keras.Model):
         backup_dir=None,
         jit_compile=False,
         callbacks=(),
+        validation_data=None,
         verbose="auto",
     ):
         """Run all phases one after the other.
@@ -216,6 +217,9 @@ class PhasedModel(keras.Model):
             jit_compile: boolean, or `"auto"`, as in `compile`. Whether XLA
                 compiles the training step.
             callbacks: list of `keras.callbacks.Callback` for every phase.
+            validation_data: as `data`, or a tuple of that and labels. What is
+                evaluated after each epoch, for callbacks such as
+                `keras.callbacks.EarlyStopping`.
             verbose: `0` for silence; by default a bar a phase in a terminal,
                 and some lines in a file.
 
@@ -239,9 +243,8 @@ class PhasedModel(keras.Model):
             backup = backup_dir and PhaseBackup(self, backup_dir, phase)
             if backup and backup.load_finished():
                 continue
-            batches = self.phase_batches(
-                data, labels, batch_size, cache_bytes, cache_dtype
-            )
+            options = batch_size, cache_bytes, cache_dtype
+            batches = self.phase_batches(data, labels, *options)
             optimizer = (optimizers or {}).get(phase)
             if optimizer is None:
                 steps = _number_of_batches(batches) * epochs[phase]
@@ -263,6 +266,8 @@ class PhasedModel(keras.Model):
                     batches,
                     epochs=epochs[phase],
                     shuffle=False,
+                    validation_data=self._validation(validation_data, *options),
+                    validation_batch_size=batch_size,
                     callbacks=[guard, *own, *callbacks],
                     verbose=0,
                 )
@@ -294,6 +299,14 @@ class PhasedModel(keras.Model):
         if steps:
             rate = keras.optimizers.schedules.CosineDecay(rate, steps)
         return keras.optimizers.Adam(rate)
+
+    def _validation(self, data, *options):
+        """Validation data of `fit`: all examples, with frozen features."""
+        if data is None:
+            return None
+        data, labels = data if isinstance(data, tuple) else (data, None)
+        batches = self.phase_batches(data, labels, *options)
+        return getattr(batches, "parts", batches)
 
     def phase_batches(self, data, labels, batch_size, cache_bytes, cache_dtype):
         """What `fit` gets in this phase, for the arguments of `fit_stages`."""

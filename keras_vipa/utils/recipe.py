@@ -1,10 +1,13 @@
 """What every recipe has around its method: options, folder, errors, report."""
 
 import argparse
+import contextlib
 import inspect
 import pathlib
+import shutil
 import sys
 import warnings
+import zlib
 
 from keras_vipa.utils import reports
 from keras_vipa.utils.quiet import quiet_start
@@ -29,7 +32,7 @@ def run(main, options, seeds=(0,), smoke=None, folder=True):
         main: callable, takes the parsed arguments.
         options: callable, takes `add_argument` and adds the recipe's options.
         seeds: default of `--seeds`; `None` for a recipe without.
-        smoke: dict, option -> value that `--smoke` gives it, so that the recipe
+        smoke: dict, option -> its default under `--smoke`, so that the recipe
             is tried in a minute; `None` for a recipe without.
         folder: boolean. Whether there is an option `--output`, a folder, which
             is `results/<name>` by default and is made; the recipe puts its
@@ -44,20 +47,38 @@ def run(main, options, seeds=(0,), smoke=None, folder=True):
     """
     parser = make_parser(main, options, seeds, smoke, folder)
     arguments = parser.parse_intermixed_args()
+    if smoke is not None and arguments.smoke:
+        parser.set_defaults(**smoke)
+        arguments = parser.parse_intermixed_args()
     warnings.formatwarning = lambda message, *_: f"warning: {message}\n"
     try:
         with quiet_start():
             import keras
 
             keras.distribution.list_devices()
-        if folder:
-            arguments.output = pathlib.Path(arguments.output)
-            arguments.output.mkdir(parents=True, exist_ok=True)
-        main(arguments)
+        with _folder(arguments if folder else None):
+            main(arguments)
     except _EXPECTED as error:
         line = " ".join(str(error).split()) or type(error).__name__
         print(f"{parser.prog}: error: {line}", file=sys.stderr)
         sys.exit(2)
+
+
+@contextlib.contextmanager
+def _folder(arguments):
+    """Makes the folder; after an error, it is there only if it holds a file."""
+    if arguments is None:
+        yield
+        return
+    folder = arguments.output = pathlib.Path(arguments.output)
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        if is_new and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
 
 
 def make_parser(main, options, seeds=(0,), smoke=None, folder=True):
@@ -78,22 +99,25 @@ def make_parser(main, options, seeds=(0,), smoke=None, folder=True):
     if smoke is not None:
         parser.add_argument(
             "--smoke",
-            action=_Smoke,
-            smoke=smoke,
+            action="store_true",
             help="try everything at a small size",
         )
     return parser
 
 
-class _Smoke(argparse.Action):
-    """Sets several options at once."""
+@contextlib.contextmanager
+def backup_folder(arguments):
+    """A folder for the state of the training, removed once all is done.
 
-    def __init__(self, smoke, **kwargs):
-        super().__init__(nargs=0, default=False, **kwargs)
-        self.smoke = smoke
+    A run that was interrupted finds it again, if it has the same arguments.
 
-    def __call__(self, parser, namespace, values, option_string=None):
-        vars(namespace).update(self.smoke, smoke=True)
+    Args:
+        arguments: the parsed arguments.
+    """
+    tag = zlib.crc32(repr(sorted(vars(arguments).items())).encode())
+    folder = arguments.output / f"backup_{tag:08x}"
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_report(arguments, results, **more):

@@ -1,9 +1,8 @@
-"""What every recipe does around its method: errors, tables, reports."""
+"""What a recipe leaves behind: a report, a text, a table."""
 
 import importlib.metadata
 import json
 import sys
-import warnings
 
 import numpy as np
 
@@ -17,33 +16,6 @@ _PACKAGES = (
     "ai-edge-litert",
     "onnxruntime",
 )
-_EXPECTED = (
-    ValueError,
-    OSError,
-    ImportError,
-    RuntimeError,
-    FloatingPointError,
-)
-
-
-def run_recipe(main, parser):
-    """Parse the command line and run a recipe.
-
-    What the user can mend is printed as one line, with exit code 2; warnings
-    are printed as one line too.
-
-    Args:
-        main: callable that takes the parsed arguments.
-        parser: `argparse.ArgumentParser`.
-    """
-    arguments = parser.parse_intermixed_args()
-    warnings.formatwarning = lambda message, *_: f"warning: {message}\n"
-    try:
-        main(arguments)
-    except _EXPECTED as error:
-        line = " ".join(str(error).split()) or type(error).__name__
-        print(f"{parser.prog}: error: {line}", file=sys.stderr)
-        sys.exit(2)
 
 
 def versions():

@@ -126,9 +126,23 @@ class TestWeights:
 
     def test_preset_by_its_class(self):
         name = CLASSIFIERS[0]
-        model = SmallConvNet(weights=name)
+        model = SmallConvNet(classes=5, weights=name, name="net")
+        assert model.name == "net"
         for one, other in zip(model.weights, load_model(name).weights):
             np.testing.assert_array_equal(one, other)
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [{}, {"units": 7}, {"input_shape": (10, 10, 3), "strides": 1}],
+    )
+    def test_preset_of_another_network(self, arguments):
+        name = CLASSIFIERS[0]
+        classes = {"classes": 5} if arguments else {}
+        with pytest.raises(ValueError) as error:
+            SmallConvNet(weights=name, **classes, **arguments)
+        message = str(error.value)
+        assert f"Preset '{name}' is for images of (8, 8, 3) and 5" in message
+        assert "Received arguments for: " in message
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 from amalgamation import networks
 from test_case import ROOT
 
-from keras_vipa.utils import reports
+from keras_vipa.utils import recipe as runner
 from keras_vipa.utils.images import save_picture
 
 pytestmark = pytest.mark.tensorflow
@@ -23,7 +23,8 @@ def recipe(load_recipe, monkeypatch, tmp_path):
     def run(*options):
         command = [path, "--smoke", "--output", tmp_path / "output", *options]
         monkeypatch.setattr("sys.argv", [str(part) for part in command])
-        reports.run_recipe(module.main, module.parse())
+        smoke = {"epochs": [1, 1, 1]}
+        runner.run(module.main, module.options, smoke=smoke)
         return json.loads((tmp_path / "output" / "report.json").read_text())
 
     return run
@@ -48,19 +49,29 @@ def pictures(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("options", [[], ["--incremental"]])
 def test_own_classifiers_and_pictures(
-    recipe, teachers, pictures, tmp_path, capsys, options
+    recipe, teachers, pictures, tmp_path, capsys
 ):
-    report = recipe("--teachers", *teachers, "--images", pictures, *options)
-    assert "Pictures of another size are resized to (8, 8)" in (
-        capsys.readouterr().out
+    report = recipe(
+        "--teachers", *teachers, "--images", pictures, "--patience", 1
     )
+    printed = capsys.readouterr().out
+    assert "Pictures of another size are resized to (8, 8)" in printed
+    # Of 20 pictures, four are for the scores, and two for the patience.
+    announced = "14 images, epochs at most: autoencoders 1, layers 1, joint 1"
+    assert f"{announced}; about " in printed
     rows = {row["model"]: row for row in report["results"]}
+    # No baseline: nobody has asked for it.
+    assert list(rows) == [
+        "teacher_1",
+        "teacher_2",
+        "teacher_3",
+        "concatenated",
+        "student",
+    ]
     assert rows["teacher_2"]["parts"] == [None, 1.0, None]
     assert rows["concatenated"]["parts"] == [1.0, 1.0, 1.0]
     assert rows["concatenated"]["joint"] == 1.0
-    assert ("before_joint" in rows) is not bool(options)
     student = keras.saving.load_model(tmp_path / "output" / "student.keras")
     assert student.output_shape == (None, 7)
     assert rows["student"]["parameters"] == student.count_params()
@@ -129,17 +140,19 @@ def test_not_finite(recipe, teachers, pictures, tmp_path, capsys):
     model.save(teachers[0])
     options = ["--teachers", *teachers, "--images", pictures]
     line = error_of(recipe, capsys, *options)
-    assert "phase 'joint', epoch 1, because logits, loss is not finite" in line
+    assert "phase 'layers', epoch 1, because" in line
+    assert "logits, loss is not finite" in line
     kept = tmp_path / "output" / "last_good_student.keras"
     weights = keras.saving.load_model(kept).get_weights()
     assert all(np.isfinite(weight).all() for weight in weights)
 
 
 def test_wrong_options(recipe, capsys):
-    assert "digits, emoji, folder:PATH or tfds:NAME" in error_of(
-        recipe, capsys, "--dataset", "mnist"
+    assert "must be a folder" in error_of(recipe, capsys, "--dataset", "mnist")
+    assert "--teachers need --images" in error_of(
+        recipe, capsys, "--teachers", "a.keras"
     )
     assert "KERAS_BACKEND=jax" in error_of(
         recipe, capsys, "--strategy", "data_parallel"
     )
-    assert "here 3. Received" in error_of(recipe, capsys, "--widths", 3, 4)
+    assert "between 0 and 1. Received" in error_of(recipe, capsys, "--width", 3)

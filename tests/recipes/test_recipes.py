@@ -3,6 +3,7 @@
 import json
 import math
 import pathlib
+import re
 
 import pytest
 from PIL import Image
@@ -11,8 +12,8 @@ from test_case import run_python
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RECIPES = [
     path
-    for path in sorted((ROOT / "recipes").glob("*.py"))
-    if "--smoke" in path.read_text(encoding="utf-8")
+    for path in sorted((ROOT / "recipes").rglob("*.py"))
+    if re.search("--smoke|smoke=", path.read_text(encoding="utf-8"))
 ]
 
 pytestmark = pytest.mark.tensorflow
@@ -45,7 +46,13 @@ def test_there_are_recipes():
     assert RECIPES
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def marked(path):
+    """A benchmark traces dozens of steps, and tells nothing but their times."""
+    marks = [pytest.mark.slow] if path.stem.startswith("benchmark_") else []
+    return pytest.param(path, id=path.stem, marks=marks)
+
+
+@pytest.mark.parametrize("recipe", map(marked, RECIPES))
 def test_recipe(recipe, tmp_path):
     # Run from elsewhere: nothing may depend on the current folder.
     output = tmp_path / "output"

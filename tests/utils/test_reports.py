@@ -1,4 +1,3 @@
-import argparse
 import json
 import pathlib
 
@@ -92,53 +91,3 @@ class TestText:
     def test_missing_folder(self, tmp_path):
         with pytest.raises(FileNotFoundError):
             reports.write_text(tmp_path / "none" / "table.md", "text")
-
-
-class TestRecipe:
-    def run(self, monkeypatch, main, *options):
-        parser = argparse.ArgumentParser(prog="recipe.py")
-        parser.add_argument("--size", type=int, default=8)
-        monkeypatch.setattr("sys.argv", ["recipe.py", *options])
-        reports.run_recipe(main, parser)
-
-    def test_main_gets_the_arguments(self, monkeypatch):
-        seen = []
-        self.run(monkeypatch, lambda args: seen.append(args.size))
-        self.run(
-            monkeypatch, lambda args: seen.append(args.size), "--size", "3"
-        )
-        assert seen == [8, 3]
-
-    @pytest.mark.parametrize(
-        "error, line",
-        [
-            (ValueError("one\n  line.  Received: 3"), "one line. Received: 3"),
-            (FileNotFoundError("no folder"), "no folder"),
-            (ImportError("install it"), "install it"),
-            (FloatingPointError("not finite"), "not finite"),
-            (ValueError(), "ValueError"),
-        ],
-    )
-    def test_what_the_user_can_mend(self, monkeypatch, capsys, error, line):
-        def main(args):
-            raise error
-
-        with pytest.raises(SystemExit) as stop:
-            self.run(monkeypatch, main)
-        assert stop.value.code == 2
-        output = capsys.readouterr()
-        assert output.err == f"recipe.py: error: {line}\n"
-        assert output.out == ""
-
-    def test_wrong_option(self, monkeypatch, capsys):
-        with pytest.raises(SystemExit) as stop:
-            self.run(monkeypatch, print, "--size", "large")
-        assert stop.value.code == 2
-        assert "invalid int value: 'large'" in capsys.readouterr().err
-
-    def test_our_own_mistakes_are_not_hidden(self, monkeypatch):
-        def main(args):
-            raise TypeError("a mistake")
-
-        with pytest.raises(TypeError, match="a mistake"):
-            self.run(monkeypatch, main)

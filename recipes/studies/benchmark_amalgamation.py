@@ -1,6 +1,6 @@
 """What layer-wise amalgamation costs, measured against its floor.
 
-    python recipes/benchmark_amalgamation.py
+    python recipes/studies/benchmark_amalgamation.py
 
 The networks have random weights and the images are noise, which changes
 nothing about the cost. Times belong to the machine: the results are ratios of
@@ -36,13 +36,16 @@ logarithms, 0 where nothing grows.
 Written to `--output`: `benchmark.csv`, `report.json` and `benchmark.png`.
 """
 
-import argparse
 import csv
 import logging
-import pathlib
+import multiprocessing
 import resource
 import timeit
 from concurrent import futures
+
+from keras_vipa.utils import recipe
+
+# isort: split
 
 import keras
 import numpy as np
@@ -52,22 +55,32 @@ from keras_vipa.amalgamation import LayerwiseAmalgamator
 from keras_vipa.applications import SmallConvNet
 from keras_vipa.utils import reports
 
+PHASES = list(LayerwiseAmalgamator.learning_rates)
 SMOKE = dict(teachers=[2], images=[8], filters=[4], batch=8, rounds=1)
-FIELDS = "what against unit teachers images value base ratio growth exponent"
+SMOKE["phases"] = PHASES[-1:]
 
 
-def parse():
+def options(add):
     """The options."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    add = parser.add_argument
     add("--teachers", type=int, nargs="+", default=[2, 4, 8])
     add("--images", type=int, nargs="+", default=[500, 1000, 2000, 4000])
     add("--filters", type=int, nargs="+", default=[32, 64, 64])
     add("--batch", type=int, default=64, help="images in a batch")
+    add("--phases", nargs="+", choices=PHASES, default=PHASES)
     add("--rounds", type=int, default=20, help="of all steps in turns")
-    add("--output", default="results/benchmark_amalgamation", metavar="FOLDER")
-    add("--smoke", action="store_true", help="one round of a tiny network")
-    return parser
+
+
+def measurement(what, value, unit, against, base, teachers, images):
+    """A row of the table, but for its growth."""
+    return {
+        "what": what,
+        "against": against,
+        "unit": unit,
+        "teachers": teachers,
+        "images": images,
+        "value": value,
+        "base": base,
+    }
 
 
 def network(args, classes):
@@ -107,10 +120,10 @@ def milliseconds(run):
 def variants(args, count, jit):
     """For each kind of step: the step, then the parts of its floor."""
     runs = {}
-    for phase in LayerwiseAmalgamator.learning_rates:
+    for phase in args.phases:
         model, x = build(args, count, args.batch, phase)
         source, images = model.teacher_features, keras.ops.convert_to_tensor(x)
-        outputs = {key: source.output[key] for key in model.needed_features()}
+        outputs = {key: source.output[key] for key in model.feature_names()}
         teachers = keras.Model(source.input, outputs)
         ready = {"images": images, **teachers(images)}
         symbols = {k: keras.Input(v.shape[1:]) for k, v in ready.items()}
@@ -144,7 +157,8 @@ def step_rows(args):
         for key, parts in runs.items():
             best[key] = np.minimum(best[key], [milliseconds(p) for p in parts])
     for (what, count), (spent, *floor) in best.items():
-        yield what, "floor", "ms", count, args.batch, spent, sum(floor)
+        numbers = spent, "ms", "floor", sum(floor)
+        yield measurement(what, *numbers, count, args.batch)
 
 
 def train(args, images, cached, jit=False):
@@ -155,22 +169,25 @@ def train(args, images, cached, jit=False):
     watch = keras.callbacks.LambdaCallback(*watch)  # begin, end of an epoch
     options = {"cache_bytes": 2**40 * cached, "jit_compile": jit, "verbose": 0}
     options.update(batch_size=args.batch, callbacks=[watch])
-    model.fit_stages(x, dict.fromkeys(model.phases, epochs), **options)
+    model.fit_stages(x, dict.fromkeys(args.phases, epochs), **options)
     return np.diff(np.reshape(times, (-1, epochs, 2)))[:, 1:].min(1).sum()
 
 
 def image_rows(args):
     """Epochs by `fit_stages`, cached against uncached."""
     for images in args.images:
-        sizes = "s", args.teachers[0], images
+        sizes = args.teachers[0], images
         slow, fast = train(args, images, False), train(args, images, True)
-        model, x = build(args, *sizes[1:])
-        now = timeit.default_timer()
+        model, x = build(args, *sizes)
+        start = timeit.default_timer()
         model.teacher_features.predict(x, args.batch, verbose=0)
-        now, saved = timeit.default_timer() - now, slow - fast
-        yield "filling the cache", "saved", *sizes, now, saved
-        yield "epoch, uncached", "cached", *sizes, slow, fast
-        yield "epoch, cached", "uncached", *sizes, fast, slow
+        filled = timeit.default_timer() - start
+        for what, value, against, base in (
+            ("filling the cache", filled, "saved", slow - fast),
+            ("epoch, uncached", slow, "cached", fast),
+            ("epoch, cached", fast, "uncached", slow),
+        ):
+            yield measurement(what, value, "s", against, base, *sizes)
 
 
 def peak_memory(args, kind):
@@ -185,23 +202,34 @@ def peak_memory(args, kind):
 def memory_rows(args):
     """Peak memory of a process that trains, against one that only builds."""
     kinds = ("built", "uncached", "cached", "with XLA")[: 4 - 3 * args.smoke]
-    # Each kind in a process of its own.
-    with futures.ProcessPoolExecutor(1, max_tasks_per_child=1) as pool:
+    # Each kind in a process of its own, which has nothing of this one.
+    spawn = multiprocessing.get_context("spawn")
+    with futures.ProcessPoolExecutor(1, spawn, max_tasks_per_child=1) as pool:
         peaks = list(pool.map(peak_memory, [args] * len(kinds), kinds))
-    more = "built", "MB", args.teachers[0], max(args.images)
-    return [(f"peak, {k}", *more, p, peaks[0]) for k, p in zip(kinds, peaks)]
+    more = "MB", "built", peaks[0], args.teachers[0], max(args.images)
+    return [
+        measurement(f"peak, {kind}", peak, *more)
+        for kind, peak in zip(kinds, peaks)
+    ]
 
 
-def finished(rows):
-    """Rows as dicts, with their ratios and the exponents of their growth."""
+def with_growth(rows):
+    """Rows with their ratios, and the exponents of their growth."""
     results = []
     for row in rows:
-        same = np.array([r[3:6] for r in rows if r[0] == row[0]]).T
-        x, y = np.log(same[0] * same[1]), np.log(same[2])
-        slope = (x - x.mean()) @ y / max(len(x) * x.var(), 1e-9)
-        numbers = *row[3:], row[5] / row[6], row[5] / same[2, 0], slope
-        row = *row[:3], *(round(number, 3) for number in numbers)
-        results.append(dict(zip(FIELDS.split(), row)))
+        same = [other for other in rows if other["what"] == row["what"]]
+        sizes = np.log([r["teachers"] * r["images"] for r in same])
+        values = np.log([r["value"] for r in same])
+        covariance = (sizes - sizes.mean()) @ values
+        numbers = {
+            "value": row["value"],
+            "base": row["base"],
+            "ratio": row["value"] / row["base"],
+            "growth": row["value"] / same[0]["value"],
+            "exponent": covariance / max(len(sizes) * sizes.var(), 1e-9),
+        }
+        numbers = {key: round(float(n), 3) for key, n in numbers.items()}
+        results.append(row | numbers)
     return results
 
 
@@ -211,9 +239,9 @@ def plot(path, results):
     figure, axes = pyplot.subplots(1, 2, figsize=(15, 5), layout="tight")
     for axis, unit, size in zip(axes, ("ms", "s"), ("teachers", "images")):
         for what in sorted({r["what"] for r in results if r["unit"] == unit}):
-            own = [row for row in results if row["what"] == what]
-            x, y = ([row[key] for row in own] for key in (size, "value"))
-            axis.loglog(x, y, "o-", label=f"{what}: {own[0]['exponent']:.2f}")
+            line = [row for row in results if row["what"] == what]
+            x, y = ([row[key] for row in line] for key in (size, "value"))
+            axis.loglog(x, y, "o-", label=f"{what}: {line[0]['exponent']:.2f}")
         axis.set(xlabel=size, ylabel=unit)
         axis.legend(title="exponent", loc=(1.02, 0.0))
     figure.savefig(path, dpi=120, bbox_inches="tight")
@@ -221,25 +249,24 @@ def plot(path, results):
 
 def main(args):
     """Run all measurements, then write and print what came out."""
-    vars(args).update(SMOKE if args.smoke else {})
     if min(*args.teachers, *args.images, args.batch, args.rounds) < 1:
         raise ValueError("All numbers must be positive")
-    output = pathlib.Path(args.output)
-    output.mkdir(parents=True, exist_ok=True)
     # TensorFlow warns of one function compiled many times; it is many models.
     logging.getLogger("tensorflow").setLevel("ERROR")
-    # Memory first: a process starts with the peak of the one that starts it.
     rows = []
     for measure in (memory_rows, step_rows, image_rows):
         print(f"Measuring: {measure.__doc__}", flush=True)
         rows += measure(args)
-    results = finished(sorted(rows))
-    with open(output / "benchmark.csv", "w", newline="") as file:
-        csv.writer(file).writerows([results[0], *map(dict.values, results)])
-    plot(output / "benchmark.png", results)
-    reports.write_report(output / "report.json", vars(args), [0], results)
+    sizes = ("what", "teachers", "images")
+    results = with_growth(sorted(rows, key=lambda r: [r[k] for k in sizes]))
+    with open(args.output / "benchmark.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, results[0])
+        writer.writeheader()
+        writer.writerows(results)
+    plot(args.output / "benchmark.png", results)
+    recipe.write_report(args, results)
     print(reports.format_table(results))
 
 
 if __name__ == "__main__":
-    reports.run_recipe(main, parse())
+    recipe.run(main, options, seeds=None, smoke=SMOKE)
