@@ -100,13 +100,14 @@ def announce(method, images, epochs, times=1, **options):
         times: integer. How often there is such a training.
         **options: other arguments of `fit_stages`.
     """
-    minutes = times * expected_seconds(method, images, epochs, **options) / 60
     phases = ", ".join(f"{phase} {count}" for phase, count in epochs.items())
-    print(
-        f"{len(images):,} images, epochs at most: {phases}; about "
-        f"{minutes:.1f} minutes",
-        flush=True,
-    )
+    line = f"{len(images):,} images, epochs at most: {phases}"
+    steps = len(images) // options.get("batch_size", 64)
+    # A trial that is as long as the training itself would tell nothing.
+    if max(epochs.values()) * steps > _EPOCHS * _STEPS:
+        seconds = times * expected_seconds(method, images, epochs, **options)
+        line += f"; about {seconds / 60:.1f} minutes"
+    print(line, flush=True)
 
 
 class _Watch(keras.callbacks.Callback):

@@ -82,3 +82,10 @@ def test_announcement(clock, capsys):
     assert capsys.readouterr().out == (
         f"6,400 images, epochs at most: one 5; about {minutes} minutes\n"
     )
+
+
+def test_no_trial_for_a_training_as_short(capsys):
+    plan.announce(None, np.zeros(64 * 6), {"one": 2, "other": 1})
+    assert capsys.readouterr().out == (
+        "384 images, epochs at most: one 2, other 1\n"
+    )
