@@ -1,9 +1,11 @@
-"""Make `digits.npz` from scikit-learn, which `pip install scikit-learn` brings.
+"""Make `digits.npz` from the digits of scikit-learn.
 
 ```
 python recipes/build/build_digits.py keras_vipa/datasets
 ```
 """
+
+# Needs scikit-learn.
 
 import argparse
 import os
