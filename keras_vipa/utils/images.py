@@ -1,4 +1,4 @@
-"""Read, resize and save pictures with Pillow."""
+"""Read, resize and save pictures with Pillow; for recipes and users too."""
 
 import io
 import itertools
@@ -22,10 +22,11 @@ def check_size(size):
     """Return a picture size as `(height, width)`.
 
     Args:
-        size: int, or pair of ints `(height, width)`. In pixels, positive.
+        size: integer, or pair of integers `(height, width)`. In pixels,
+            positive.
 
     Returns:
-        A pair of ints `(height, width)`.
+        A pair of integers `(height, width)`.
 
     Raises:
         ValueError: If `size` is anything else.
@@ -56,7 +57,7 @@ def fit_picture(picture, size):
 
     Args:
         picture: uint8 array `(height, width, 3)`. RGB in [0, 255].
-        size: int, or pair of ints `(height, width)`. In pixels.
+        size: integer, or pair of integers `(height, width)`. In pixels.
 
     Returns:
         A uint8 array `(height, width, 3)` of the size asked for.
@@ -82,7 +83,7 @@ def scale_picture(picture, size, side="long"):
 
     Args:
         picture: uint8 array `(height, width, 3)`. RGB in [0, 255].
-        size: int. In pixels, positive.
+        size: integer. In pixels, positive.
         side: string. `"long"` or `"short"`, the side that is meant.
 
     Returns:
@@ -122,7 +123,7 @@ def contact_sheet(pictures, titles, gap=8):
         pictures: list of uint8 arrays `(height, width, 3)`.
         titles: list of pictures of any size, shown within a quarter of the
             height; `None`, or a list that is shorter, for pictures without.
-        gap: int. White pixels around each picture.
+        gap: integer. White pixels around each picture.
 
     Returns:
         A uint8 array `(sheet_height, sheet_width, 3)`.
@@ -159,7 +160,7 @@ def find_pictures(place):
     """Find a picture file, or those directly in a folder, sorted by name.
 
     Args:
-        place: str or path. A file, which is not looked at; or a folder, of
+        place: string or path. A file, which is not looked at; or a folder, of
             which the files with a picture's ending are taken, without those
             whose names begin with a dot.
 
@@ -198,7 +199,7 @@ def read_picture(path):
     palettes and CMYK are converted and transparent pixels lie on white.
 
     Args:
-        path: str or path. The file.
+        path: string or path. The file.
 
     Returns:
         A uint8 array `(height, width, 3)`, RGB in [0, 255].
@@ -291,7 +292,7 @@ def save_picture(path, picture):
     holds half a picture.
 
     Args:
-        path: str or path. The file; its folder must exist.
+        path: string or path. The file; its folder must exist.
         picture: array `(height, width, 3)`. RGB: uint8 in [0, 255], or float
             in [0, 1], which is cut off at 0 and 1 and rounded.
 

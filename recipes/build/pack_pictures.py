@@ -8,14 +8,16 @@ Every folder becomes one of the same name, in which pictures are scaled to
 `--megabytes`, the quality goes down, and then the size.
 """
 
-import argparse
 import io
 import pathlib
 import shutil
 
+from keras_vipa.utils import recipe
+
+# isort: split
+
 from PIL import Image
 
-from keras_vipa.utils import reports
 from keras_vipa.utils.images import find_pictures
 from keras_vipa.utils.images import read_picture
 from keras_vipa.utils.images import scale_picture
@@ -23,19 +25,12 @@ from keras_vipa.utils.images import scale_picture
 STEPS = [(1.0, 90), (1.0, 85), (1.0, 80), (0.85, 80), (0.75, 80), (0.6, 80)]
 
 
-def parse():
+def options(add):
     """The options."""
-    parser = argparse.ArgumentParser(
-        prog="pack_pictures.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
     add("folders", nargs="+", metavar="FOLDER")
     add("--size", type=int, default=512, help="short side, in pixels")
     add("--megabytes", type=float, default=24.0)
     add("--output", required=True, metavar="FOLDER")
-    return parser
 
 
 def encode(path, size, quality):
@@ -77,4 +72,4 @@ def main(args):
 
 
 if __name__ == "__main__":
-    reports.run_recipe(main, parse())
+    recipe.run(main, options, seeds=None, folder=False)

@@ -8,9 +8,11 @@ training step with VGG in bfloat16: compiled by XLA on JAX, operation by
 operation on PyTorch. Written to `--output`: `report.json`.
 """
 
-import argparse
-import pathlib
 import time
+
+from keras_vipa.utils import recipe
+
+# isort: split
 
 import keras
 import numpy as np
@@ -21,21 +23,13 @@ from keras_vipa.applications import VGGFeatures
 from keras_vipa.utils import reports
 
 
-def parse():
+def options(add):
     """The options."""
-    parser = argparse.ArgumentParser(
-        prog="time_din.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
     add("--sizes", type=int, nargs="*", default=(384, 1024))
     add("--batches", type=int, nargs="*", default=(1, 4, 16))
     add("--train", type=int, nargs="*", default=(16,), help="batches")
     add("--train-size", type=int, default=256)
     add("--rounds", type=int, default=20)
-    add("--output", default="results/time_din", metavar="FOLDER")
-    return parser
 
 
 def wait_for(tensors):
@@ -112,8 +106,6 @@ def time_step(model, size, batch, rounds):
 
 def main(args):
     """Measure, print, write."""
-    output = pathlib.Path(args.output)
-    output.mkdir(parents=True, exist_ok=True)
     vgg = VGGFeatures(dtype="mixed_bfloat16")
     model = DIN("mobile", "din_mobile", features=vgg)
     rows = []
@@ -125,8 +117,8 @@ def main(args):
             rows.append(time_transfer(model, size, batch, args.rounds))
             print(rows[-1], flush=True)
     print(reports.format_table(rows))
-    reports.write_report(output / "report.json", vars(args), [], rows)
+    recipe.write_report(args, rows)
 
 
 if __name__ == "__main__":
-    reports.run_recipe(main, parse())
+    recipe.run(main, options, seeds=None)

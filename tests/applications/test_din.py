@@ -9,11 +9,10 @@ from test_case import TestCase
 from test_case import run_python
 
 from keras_vipa.applications import DIN
-from keras_vipa.applications.din import finish
-from keras_vipa.applications.weights import save_float16
+from keras_vipa.applications import save_float16
+from keras_vipa.applications.din.pictures import lay_over
 from keras_vipa.export import run_litert
 from keras_vipa.export import to_litert
-from keras_vipa.utils.macs import count_macs
 
 # Kernels and filters of "mobile", in the order in which they lie in a code.
 LEVELS = [((3, 3, 64), 64), ((3, 3, 32), 32), ((3, 3), 3)]
@@ -120,29 +119,6 @@ class TestSizes:
         assert model.style_net.output.shape == (None, length)
         assert model.photograph_code().shape == (length,)
 
-    @pytest.mark.tensorflow
-    def test_multiply_adds_of_mobile(self):
-        """What is counted is encoder, both levels and decoder."""
-        content = make().transfer_model(384, 384)
-        macs = count_macs(content, (1, 384, 384, 3), (1, 975))
-        assert 1.5e9 < macs <= 1.85e9
-
-    @pytest.mark.tensorflow
-    def test_multiply_adds_of_base(self):
-        """Those of the layer table, with two depthwise 3x3 DIN."""
-        content = make("base").transfer_model(512, 512)
-        macs = count_macs(content, (1, 512, 512, 3), (1, 1295))
-        whole, half, quarter = 512**2, 256**2, 128**2
-        first = whole * 81 * 3 * 16
-        down = half * (9 * 32 + 32 * 32) + quarter * (9 * 64 + 64 * 64)
-        blocks = quarter * 4 * 2 * 9 * 64 * 64
-        levels = quarter * 2 * 9 * 64
-        up = half * (9 * 64 + 32 * 32) + whole * (9 * 32 + 16 * 16)
-        last = whole * 81 * 16 * 3
-        expected = first + down + blocks + levels + up + last
-        assert expected == pytest.approx(7.299e9, rel=1e-3)
-        assert macs == pytest.approx(expected, rel=0.01)
-
     def test_default_features(self):
         model = DIN(weights=None)
         assert model.features.name == "vgg16_features"
@@ -228,7 +204,7 @@ class TestDraw(TestCase):
 
 
 class TestStyleCode(TestCase):
-    @pytest.mark.parametrize("size", [(16, 16), (40, 56), (17, 33)])
+    @pytest.mark.parametrize("size", [(16, 16), (17, 33)])
     def test_any_size(self, model, size):
         style = painting(*size)
         code = model.style_code(style)
@@ -284,7 +260,7 @@ class TestTransfer(TestCase):
             model.transfer(content, code, 0.25),
         )
 
-    @pytest.mark.parametrize("size", [(50, 70), (17, 16), (16, 16)])
+    @pytest.mark.parametrize("size", [(17, 22), (16, 16)])
     def test_any_size(self, model, size):
         content, code = photograph(*size), random_code()
         drawn = model.transfer(content, code)
@@ -296,7 +272,7 @@ class TestTransfer(TestCase):
         expected = expected[:height, :width].clip(0, 1)
         self.assert_all_close(drawn, expected)
 
-    @pytest.mark.parametrize("size", [(18, 21), (16, 32)])
+    @pytest.mark.parametrize("size", [(18, 21)])
     def test_call_draws_any_size_too(self, model, size):
         content, style = photograph(*size), painting()
         drawn = array(model([content[None], style[None] / np.float32(255)]))
@@ -370,15 +346,15 @@ class TestTransfer(TestCase):
             model.transfer(content, model.style_code(style), **options),
         )
 
-    def test_finish_by_hand(self):
+    def test_lay_over_by_hand(self):
         photo = np.array([[[0.2, 0.4, 0.6]]])
         drawn = np.array([[[0.7, 0.4, 0.6]]])
         # 0.299 of the 0.5 that red has more, for each of the three.
-        kept = finish(photo, drawn, preserve_color=True)
+        kept = lay_over(photo, drawn, preserve_color=True)
         self.assert_all_close(kept, photo + 0.1495)
         cut = np.array([[[1.0, 0.8, 1.0]]])
-        self.assert_all_close(finish(photo, 2 * drawn), cut)
-        half = finish(photo, drawn, amount=np.array([[[0.5]]]))
+        self.assert_all_close(lay_over(photo, 2 * drawn), cut)
+        half = lay_over(photo, drawn, amount=np.array([[[0.5]]]))
         self.assert_all_close(half, np.array([[[0.45, 0.4, 0.6]]]))
 
 
@@ -539,43 +515,19 @@ class TestExport(TestCase):
         check_error("multiples of 4, at least 16", model.transfer_model, *size)
 
     @pytest.mark.tensorflow
-    def test_int8(self, model, tmp_path):
+    def test_what_is_kept_is_what_8_bits_are_too_few_for(self, model, tmp_path):
+        """More of it is in the tests of `export_din.py` and of the presets."""
         pytest.importorskip("ai_edge_litert.interpreter")
-        contents = photograph(32, 32, 8)
-        styles = [painting(48, 48) // k for k in range(1, 9)]
-        styles = np.stack(styles) / np.float32(255)
-        codes = model.style_code(styles)
-        parts = {
-            "style": (model.style_model(), {"style": styles}),
-            "transfer": (
-                model.transfer_model(32, 32),
-                {"content": contents, "code": codes},
-            ),
-        }
-        off = {}
-        for part, (network, samples) in parts.items():
-            given = list(samples.values())
-            expected = array(network(given if len(given) > 1 else given[0]))
-            for kept in (None, DIN.KEEP_FLOAT[part]):
-                path = tmp_path / f"{part}_{bool(kept)}.tflite"
-                to_litert(network, path, "int8", samples, keep_float=kept)
-                off[part, bool(kept)] = run_litert(path, samples) - expected
-            assert np.abs(off[part, True]).mean() < 0.02
-            # What is kept in float32 is what 8 bits are too few for.
-            kept, none = off[part, True], off[part, False]
-            assert np.abs(kept).mean() < 0.5 * np.abs(none).mean()
-        # Colours, and that the photograph is not kept.
-        assert np.abs(off["style", True][:, -13:]).max() < 1e-3
-
-    @pytest.mark.tensorflow
-    def test_litert(self, model, tmp_path):
-        pytest.importorskip("ai_edge_litert.interpreter")
-        part = model.transfer_model(32, 32)
-        path = to_litert(part, tmp_path / "din.tflite")
-        content, code = photograph(32, 32, 1), random_code()
-        drawn = run_litert(path, {"content": content, "code": code[None]})
-        expected = model.transfer(content, code)
-        self.assert_all_close(drawn, expected, atol=1e-4)
+        codes = np.stack([random_code(seed) for seed in range(4)])
+        samples = {"content": photograph(16, 16, 4), "code": codes}
+        network = model.transfer_model(16, 16)
+        expected = array(network(list(samples.values())))
+        off = []
+        for kept in (None, DIN.KEEP_FLOAT["transfer"]):
+            path = tmp_path / f"{bool(kept)}.tflite"
+            to_litert(network, path, "int8", samples, keep_float=kept)
+            off.append(np.abs(run_litert(path, samples) - expected).mean())
+        assert off[1] < 0.02 and off[1] < 0.5 * off[0]
 
 
 class TestErrors:

@@ -1,5 +1,7 @@
 """The trained DIN of the package, and its LiteRT files."""
 
+import functools
+
 import numpy as np
 import pytest
 from test_case import ROOT
@@ -37,11 +39,32 @@ def test_all_files_are_there():
             assert f"din_mobile_transfer_{size}_{precision}.tflite" in names
 
 
+@pytest.fixture(scope="module")
+def code(model, painting):
+    return model.style_code(painting)
+
+
+@pytest.fixture(scope="module")
+def painting(samples):
+    return fit_picture(samples["paintings"]["night_cafe"], 256)
+
+
+@pytest.fixture(scope="module")
+def draw(model, samples, code):
+    """Content and drawing of a size, drawn once for all precisions."""
+
+    @functools.cache
+    def draw(size):
+        photograph = fit_picture(samples["photographs"]["cat"], size)
+        content = photograph[None].astype("float32") / 255.0
+        return content, model.transfer(content, code)
+
+    return draw
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_litert_agrees_with_keras(path, model, samples):
+def test_litert_agrees_with_keras(path, draw, code, painting):
     *_, part, precision = path.stem.split("_")
-    painting = fit_picture(samples["paintings"]["night_cafe"], 256)
-    code = model.style_code(painting)
     if part == "style":
         style = painting[None].astype("float32") / 255.0
         actual, expected = export.run_litert(path, style), code[None]
@@ -50,12 +73,9 @@ def test_litert_agrees_with_keras(path, model, samples):
         colors = np.abs(actual - expected)[:, -13:]
         assert colors.max() < 0.02 < np.abs(expected[:, -13:]).mean()
     else:
-        size = 320 if part == "any" else int(part)
-        photograph = fit_picture(samples["photographs"]["cat"], size)
-        content = photograph[None].astype("float32") / 255.0
+        content, expected = draw(320 if part == "any" else int(part))
         inputs = {"content": content, "code": code[None]}
         actual = export.run_litert(path, inputs)
-        expected = model.transfer(content, code)
         scale = 1.0
     difference = np.abs(actual - expected) / scale
     if precision == "int8":
@@ -72,7 +92,8 @@ def test_parameters(model):
 
 def test_styles_differ_and_photograph_comes_back(model, samples):
     photograph = fit_picture(samples["photographs"]["cat"], 128)
-    codes = [model.style_code(p) for p in samples["paintings"].values()]
+    paintings = [fit_picture(p, 128) for p in samples["paintings"].values()]
+    codes = [model.style_code(painting) for painting in paintings]
     drawings = [model.transfer(photograph, code) for code in codes]
     for number, drawing in enumerate(drawings):
         others = [d for n, d in enumerate(drawings) if n != number]

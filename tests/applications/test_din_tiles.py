@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from applications.networks import tiny_features
 
 from keras_vipa.applications import DIN
-from keras_vipa.applications import din_tiles
-from keras_vipa.applications.din.tiles import transfer_in_tiles
+from keras_vipa.applications.din import tiles
 
 CLOSE = 1e-4
 
@@ -13,7 +13,7 @@ CLOSE = 1e-4
 @pytest.fixture(scope="module", params=["mobile", "base"])
 def model(request):
     """Random, but bright enough to tell tiles apart."""
-    model = DIN(request.param, weights=None)
+    model = DIN(request.param, features=tiny_features())
     for part in (model.encoder, model.middle, model.decoder):
         for weight in part.weights:
             weight.assign(1.3 * weight)
@@ -38,7 +38,7 @@ def photograph(height, width):
 def test_tiles_are_the_whole(model):
     content, code = photograph(130, 133), random_code(model)
     whole = model.transfer(content, code)
-    tiled = transfer_in_tiles(model, content, code, 68)
+    tiled = model.transfer(content, code, tile=68)
     assert tiled.dtype == "float32"
     assert np.abs(tiled - whole).max() < CLOSE
     assert whole.std() > 0.02
@@ -47,8 +47,8 @@ def test_tiles_are_the_whole(model):
 def test_moments_are_those_of_the_whole(model):
     # Bright, so that the tiles' moments are far apart in any random network.
     content, code = 20 * photograph(64, 96), random_code(model)
-    maps = din_tiles._draw_tiles(model, content, code, [], 32, 24)
-    mean, variance = din_tiles._moments(features for _, features in maps)
+    maps = tiles._draw_tiles(model, content, code, [], 32, 24)
+    mean, variance = tiles._moments(features for _, features in maps)
     features = np.asarray(model.encoder(content[None]))
     axes = {"axis": (0, 1, 2), "keepdims": True}
     np.testing.assert_allclose(mean, features.mean(**axes), atol=1e-5)
@@ -69,10 +69,10 @@ def test_halos_reach_as_far_as_a_pixel_does(model):
         (x.mean((0, 1, 2), keepdims=True), x.var((0, 1, 2), keepdims=True))
         for x in (features, level)
     ]
-    for number, halo in enumerate(din_tiles._halos(model)):
+    for number, halo in enumerate(tiles._halos(model)):
         pair = [
             np.asarray(
-                din_tiles._draw(model, x[None], code[None], moments[:number])
+                tiles._draw(model, x[None], code[None], moments[:number])
             )
             for x in (content, changed)
         ]
@@ -82,34 +82,46 @@ def test_halos_reach_as_far_as_a_pixel_does(model):
         assert columns.min() < 100 - halo // 2
 
 
-@pytest.mark.parametrize("preserve_color", [False, True])
-def test_all_options(model, preserve_color):
+def test_all_options(model):
     content = (255 * photograph(34, 90)).astype("uint8")
     mask = np.linspace(0, 1, 34 * 90).reshape(34, 90)
-    options = (0.5, preserve_color, mask)
-    whole = model.transfer(content, random_code(model), *options)
-    tiled = transfer_in_tiles(model, content, random_code(model), 48, *options)
+    options = (random_code(model), 0.5, True, mask, 0.05)
+    whole = model.transfer(content, *options)
+    tiled = model.transfer(content, *options, tile=48)
     assert tiled.dtype == "uint8"
     assert np.abs(tiled.astype(int) - whole).max() <= 1
     assert (tiled == whole).mean() > 0.99
+    # The noise is that of the whole picture, and tells.
+    even = model.transfer(content, *options[:-1], tile=48)
+    assert (even != tiled).mean() > 0.1
+
+
+def test_several_pictures_in_a_style():
+    model = DIN("mobile", features=tiny_features())
+    contents = np.stack([photograph(16, 36), photograph(16, 36)[:, ::-1]])
+    style = photograph(32, 32)
+    tiled = model.stylize(contents, style, tile=16)
+    assert tiled.shape == contents.shape
+    whole = model.stylize(contents, style)
+    assert np.abs(tiled - whole).max() < CLOSE
 
 
 def test_one_tile(model, monkeypatch):
     content, code = photograph(18, 32), random_code(model)
-    monkeypatch.setattr(din_tiles, "_draw_tiles", None)
-    one = transfer_in_tiles(model, content, code, 32)
+    monkeypatch.setattr(tiles, "_draw_tiles", None)
+    one = model.transfer(content, code, tile=32)
     np.testing.assert_array_equal(one, model.transfer(content, code))
 
 
 def test_deformable():
-    model = DIN("mobile", weights=None, sampling="deformable")
+    model = DIN("mobile", features=tiny_features(), sampling="deformable")
     for level in model.levels[:2]:
         level.max_offset = 1.0
         kernel = level.offsets.kernel
         kernel.assign(0.2 * np.random.normal(size=kernel.shape))
     content, code = photograph(16, 150), random_code(model)
     whole = model.transfer(content, code)
-    tiled = transfer_in_tiles(model, content, code, 76)
+    tiled = model.transfer(content, code, tile=76)
     assert np.abs(tiled - whole).max() < CLOSE
 
 
@@ -117,7 +129,7 @@ def test_deformable():
     "length, tile, halo", [(100, 32, 8), (64, 64, 4), (68, 64, 0), (16, 30, 4)]
 )
 def test_spans(length, tile, halo):
-    spans = list(din_tiles._spans(length, tile, halo))
+    spans = list(tiles._spans(length, tile, halo))
     kept = np.concatenate([np.arange(length)[span] for span, _ in spans])
     np.testing.assert_array_equal(kept, np.arange(length))
     for span, wide in spans:
@@ -127,22 +139,15 @@ def test_spans(length, tile, halo):
         assert span.start % 4 == wide.start % 4 == wide.stop % 4 == 0
 
 
-def test_refuses():
-    model = DIN("mobile", weights=None)
-    code = model.photograph_code()
-    for content, options, message in (
-        (np.zeros((15, 64, 3)), {}, "at least 16 pixels"),
-        (np.zeros((2, 16, 64, 3)), {}, "one picture"),
-        (np.zeros((16, 64, 3), "int32"), {}, "uint8 or float"),
-        (np.zeros((16, 64, 3)), {"tile": 15}, "Received: tile=15"),
-        (np.zeros((16, 64, 3)), {"tile": 64.0}, "Received: tile=64.0"),
-        (np.zeros((16, 64, 3)), {"mask": np.ones((64, 16))}, "`mask` must"),
-        (np.zeros((16, 64, 3)), {"strength": 2.0}, "Received"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            transfer_in_tiles(model, content, code, **{"tile": 32, **options})
-    with pytest.raises(ValueError, match="finite numbers"):
-        transfer_in_tiles(model, np.zeros((16, 64, 3)), code[1:], 32)
-    panoramas = DIN("mobile", weights=None, sampling="spherical")
+@pytest.mark.parametrize("tile", [15, 64.0])
+def test_wrong_tile(tile):
+    model = DIN("mobile", features=tiny_features())
+    content, code = np.zeros((16, 64, 3)), model.photograph_code()
+    with pytest.raises(ValueError, match=f"Received: tile={tile}"):
+        model.transfer(content, code, tile=tile)
+
+
+def test_panorama():
+    model = DIN("mobile", features=tiny_features(), sampling="spherical")
     with pytest.raises(ValueError, match="panorama"):
-        transfer_in_tiles(panoramas, np.zeros((16, 64, 3)), code, 32)
+        model.transfer(np.zeros((16, 64, 3)), model.photograph_code(), tile=32)

@@ -6,7 +6,6 @@ from keras import ops
 from keras_vipa.applications import VGGFeatures
 from keras_vipa.applications import convert_vgg
 from keras_vipa.applications.vgg_features import convolutions
-from keras_vipa.applications.vgg_features import without_silent_channels
 from keras_vipa.applications.weights import WEIGHTS
 from keras_vipa.datasets import style_samples
 
@@ -124,39 +123,22 @@ class TestNetwork:
 class TestConvert:
     @pytest.mark.parametrize("depth", ["vgg16", "vgg19"])
     def test_features_are_those_of_the_plain_network(self, depth):
+        """But for one factor a layer, which brings its mean to 1."""
         kernels, images = random_kernels(depth), photographs()
-        features = convert_vgg(kernels, images, depth)(images)
-        expected = plain_vgg(kernels, images)
-        assert list(features) == NAMES
-        for name in NAMES:
-            # One factor for the layer, which brings its mean to 1.
-            np.testing.assert_allclose(
-                ops.convert_to_numpy(features[name]),
-                expected[name] / expected[name].mean(),
-                rtol=1e-3,
-                atol=1e-3,
-            )
-
-    def test_other_pictures_have_the_same_factors(self):
-        kernels, images = random_kernels("vgg16"), photographs()
-        model = convert_vgg(kernels, images)
-        others = photographs(3, 24)
-        features, expected = model(others), plain_vgg(kernels, others)
+        model = convert_vgg(kernels, images, depth)
         means = plain_vgg(kernels, images)
-        for name in NAMES:
-            np.testing.assert_allclose(
-                ops.convert_to_numpy(features[name]),
-                expected[name] / means[name].mean(),
-                rtol=1e-3,
-                atol=1e-3,
-            )
-
-    def test_mean_activation_is_one(self):
-        images = photographs()
-        model = convert_vgg(random_kernels("vgg16"), images)
-        layers = [x for x in model.layers if type(x) is keras.layers.Conv2D]
-        outputs = [layer.output for layer in layers]
-        assert len(outputs) == 8
+        for given in (images, photographs(1, 24)):
+            features, expected = model(given), plain_vgg(kernels, given)
+            assert list(features) == NAMES
+            for name in NAMES:
+                np.testing.assert_allclose(
+                    ops.convert_to_numpy(features[name]),
+                    expected[name] / means[name].mean(),
+                    rtol=1e-3,
+                    atol=1e-3,
+                )
+        outputs = [layer.output for layer in convolutions(model)]
+        assert len(outputs) == len(kernels)
         for x in keras.Model(model.inputs[0], outputs)(images):
             assert float(ops.mean(x)) == pytest.approx(1.0, abs=1e-4)
 
@@ -179,50 +161,6 @@ class TestConvert:
             convert_vgg(random_kernels("vgg16"), photographs(1), "vgg13")
 
 
-class TestWithoutSilentChannels:
-    @pytest.fixture
-    def model(self):
-        """A network whose convolutions have 0, 1, 2 ... silent channels."""
-        model = convert_vgg(random_kernels("vgg16"), photographs())
-        for silent, layer in enumerate(convolutions(model)):
-            kernel, bias = layer.get_weights()
-            bias[:silent] = -1e3
-            layer.set_weights([kernel, bias])
-        return model
-
-    def features(self, model, images):
-        features = model(images)
-        return [
-            ops.convert_to_numpy(features[name])
-            for name in ("relu3_1", "relu4_1")
-        ]
-
-    def test_is_smaller_and_the_same(self, model):
-        images = photographs(3)
-        smaller = without_silent_channels(model, images)
-        assert smaller.trainable_weights == []
-        filters = [layer.filters for layer in convolutions(smaller)]
-        widths = [layer.filters for layer in convolutions(model)]
-        # All of relu3_1 and relu4_1 stay, which the style nets read.
-        assert filters[4] == 256 and filters[7] == 512
-        for silent in (0, 1, 2, 3, 5, 6):
-            assert filters[silent] <= widths[silent] - silent
-        pairs = zip(
-            self.features(smaller, images), self.features(model, images)
-        )
-        for actual, expected in pairs:
-            np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4)
-
-    def test_one_picture_keeps_a_channel(self, model):
-        one, other = photographs(2)[:, None]
-        expected = self.features(model, other)
-        for images, off in ((one, True), (np.concatenate([one, other]), False)):
-            smaller = without_silent_channels(model, images)
-            pairs = zip(self.features(smaller, other), expected)
-            largest = max(np.abs(a - b).max() for a, b in pairs)
-            assert (largest > 1e-3) == off
-
-
 class TestPreset:
     def test_has_no_silent_channels(self):
         model = VGGFeatures()
@@ -230,7 +168,7 @@ class TestPreset:
         assert filters == [64, 64, 120, 97, 256, 242, 225, 512]
 
     def test_tells_pictures_apart(self):
-        model = VGGFeatures("vgg16_features")
+        model = VGGFeatures()
         entry = WEIGHTS["vgg16_features"]
         assert model.count_params() == entry["parameters"]
         samples = style_samples()
@@ -248,11 +186,6 @@ class TestPreset:
             # Which channels are active is another in the other picture.
             means = np.stack([x.mean(axis=(0, 1)) for x in (one, other)])
             assert np.abs(means[0] - means[1]).mean() > 0.1
-
-    def test_is_the_default(self):
-        one, other = VGGFeatures(), VGGFeatures("vgg16_features")
-        for weight, same in zip(one.get_weights(), other.get_weights()):
-            np.testing.assert_array_equal(weight, same)
 
     def test_damaged_file(self, monkeypatch):
         damaged = {**WEIGHTS["vgg16_features"], "sha256": 64 * "0"}

@@ -2,9 +2,7 @@ from importlib import resources
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from keras_vipa.datasets import build_emoji
 from keras_vipa.datasets import emoji
 
 SPLITS = ("train", "validation", "test")
@@ -189,26 +187,6 @@ def test_variants_of_one_emoji_are_one_family(whole):
     assert found == {"1F3C3"}
 
 
-@pytest.mark.parametrize(
-    "hexcode, family",
-    [
-        ("1F469-1F3FD-200D-1F692", "1F9D1-1F692"),
-        ("1F9D1-200D-1F692", "1F9D1-1F692"),
-        ("1F468-200D-1F9B0", "1F9D1"),
-        ("1F469-200D-2764-FE0F-200D-1F468", "1F491"),
-        ("1F9D1-200D-1F91D-200D-1F9D1", "1F46B"),
-        ("1F46D-1F3FB", "1F46B"),
-        ("1F468-200D-1F469-200D-1F466", "1F46A"),
-        ("1F9D1-200D-1F384", "1F385"),
-        ("27A1-FE0F", "27A1"),
-        ("2640-FE0F", "2640"),
-        ("2764-FE0F-200D-1F525", "2764-1F525"),
-    ],
-)
-def test_family_of(hexcode, family):
-    assert build_emoji.family_of(hexcode) == family
-
-
 def test_split_is_stratified_by_category(whole):
     counts = np.bincount(whole.y())
     for split, share in zip(SPLITS, (0.7, 0.1, 0.2)):
@@ -216,37 +194,6 @@ def test_split_is_stratified_by_category(whole):
         assert np.abs(np.bincount(part.y()) / counts - share).max() < 0.02
     train = emoji("train")
     assert set(train.y("subcategory").tolist()) == set(range(98))
-
-
-def test_the_splits_of_the_table_can_be_made_again(whole):
-    rows = [
-        {"family": family, "category": category, "subcategory": subcategory}
-        for family, category, subcategory in zip(
-            whole.info["family"][:3480].tolist(),
-            np.array(whole.class_names["category"])[whole.y()],
-            np.array(whole.class_names["subcategory"])[whole.y("subcategory")],
-        )
-    ]
-    build_emoji.add_splits(rows)
-    for split in SPLITS:
-        made = {row["family"] for row in rows if row["split"] == split}
-        assert made == set(emoji(split).info["family"].tolist())
-
-
-def test_sheets_and_table_round_trip(tmp_path):
-    pictures = np.zeros((70, 32, 32, 3), "uint8")
-    pictures += np.arange(70, dtype="uint8")[:, None, None, None] * 3
-    pictures[:, 5, 9] = (1, 2, 250)
-    path = tmp_path / "emoji_noto.webp"
-    build_emoji.write_sheet(str(path), pictures)
-    with Image.open(path) as sheet:
-        pixels = np.asarray(sheet.convert("RGB"))
-    assert pixels.shape == (64, 64 * 32, 3)
-    for i in range(70):
-        top, left = i // 64 * 32, i % 64 * 32
-        cell = pixels[top : top + 32, left : left + 32]
-        np.testing.assert_array_equal(cell, pictures[i])
-    assert [file.name for file in tmp_path.iterdir()] == ["emoji_noto.webp"]
 
 
 def test_arguments():

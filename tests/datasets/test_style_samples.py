@@ -3,8 +3,8 @@ import importlib.resources
 import numpy as np
 import pytest
 
+from keras_vipa.datasets import read_pictures
 from keras_vipa.datasets import style_samples
-from keras_vipa.datasets.style_samples import pictures_of
 from keras_vipa.utils.images import save_picture
 
 FOLDER = importlib.resources.files("keras_vipa.datasets") / "samples"
@@ -55,17 +55,17 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_pictures_of_a_folder(folder):
-    found = pictures_of(folder, "paintings")
+def test_read_a_folder(folder):
+    found = read_pictures(folder, "paintings")
     assert list(found) == [f"{level}.png" for level in range(9)]
     for level, picture in enumerate(found.values()):
         assert (picture == 10 * level).all() and picture.shape == (20, 30, 3)
-    assert list(pictures_of(folder, "paintings", limit=9)) == list(found)
+    assert list(read_pictures(folder, "paintings", limit=9)) == list(found)
 
 
-def test_pictures_of_a_folder_with_a_limit(folder):
+def test_read_a_folder_with_a_limit(folder):
     chosen = [
-        list(pictures_of(folder, "paintings", limit=4, seed=seed))
+        list(read_pictures(folder, "paintings", limit=4, seed=seed))
         for seed in (0, 0, 1)
     ]
     assert chosen[0] == chosen[1] != chosen[2]
@@ -73,13 +73,13 @@ def test_pictures_of_a_folder_with_a_limit(folder):
         assert len(set(names)) == 4 and names == sorted(names)
 
 
-def test_pictures_of_a_folder_are_only_scaled_down(folder):
+def test_read_a_folder_are_only_scaled_down(folder):
     for size, shape in (
         (10, (10, 15, 3)),
         (20, (20, 30, 3)),
         (40, (20, 30, 3)),
     ):
-        found = pictures_of(folder, "paintings", size=size)
+        found = read_pictures(folder, "paintings", size=size)
         assert {picture.shape for picture in found.values()} == {shape}
 
 

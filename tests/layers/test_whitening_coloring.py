@@ -31,6 +31,7 @@ def transformed(x, code, **options):
 
 
 class TestWhiteningColoring(TestCase):
+    @pytest.mark.tensorflow
     def test_life_cycle(self):
         self.run_layer_test(
             WhiteningColoring,
@@ -61,6 +62,7 @@ class TestWhiteningColoring(TestCase):
             keras.ops.cast(low, "float32"), exact, atol=1e-2, rtol=1e-2
         )
 
+    @pytest.mark.tensorflow
     def test_life_cycle_of_code(self):
         self.run_layer_test(
             ColorCode,

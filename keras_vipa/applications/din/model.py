@@ -7,8 +7,16 @@ import numpy as np
 from keras import layers
 from keras import ops
 
+from keras_vipa.applications.din.networks import SMALLEST
+from keras_vipa.applications.din.networks import STRIDE
 from keras_vipa.applications.din.networks import from_code
 from keras_vipa.applications.din.networks import make_parts
+from keras_vipa.applications.din.pictures import as_images
+from keras_vipa.applications.din.pictures import check_amount
+from keras_vipa.applications.din.pictures import lay_over
+from keras_vipa.applications.din.pictures import make_grain
+from keras_vipa.applications.din.tiles import check_tile
+from keras_vipa.applications.din.tiles import draw_in_tiles
 from keras_vipa.applications.vgg_features import VGGFeatures
 from keras_vipa.applications.weights import load_weights
 from keras_vipa.layers import BiasNet
@@ -16,7 +24,6 @@ from keras_vipa.layers import ColorCode
 from keras_vipa.layers import DynamicInstanceNorm
 from keras_vipa.layers import WeightNet
 from keras_vipa.layers import WhiteningColoring
-from keras_vipa.utils.colors import LUMINANCE
 
 # Sizes of a variant: the channels of its two levels, and the widths and taps of
 # the nets that make their kernels.
@@ -33,8 +40,6 @@ VARIANTS = {
     },
 }
 STYLE_FEATURES = ("relu4_1", "relu3_1")
-STRIDE = 4
-SMALLEST = 16
 
 
 @keras.saving.register_keras_serializable(package="keras_vipa")
@@ -257,7 +262,7 @@ class DIN(keras.Model):
         x = self.level(1, self.middle(x), code, moments[1])
         return self.level(2, self.decoder(x), code, moments[2])
 
-    def draw_any(self, content, code):
+    def draw_padded(self, content, code):
         """As `draw`, for contents of any known size from 16 x 16 on."""
         height, width = content.shape[1:3]
         if min(height or SMALLEST, width or SMALLEST) < SMALLEST:
@@ -277,7 +282,7 @@ class DIN(keras.Model):
 
     def call(self, inputs):
         content, style = inputs
-        return self.draw_any(content, self.encode_style(style))
+        return self.draw_padded(content, self.encode_style(style))
 
     def photograph_code(self):
         """The code that gives back the photograph, as far as it was trained.
@@ -350,6 +355,7 @@ class DIN(keras.Model):
         preserve_color=False,
         mask=None,
         grain=0.0,
+        tile=None,
     ):
         """Draw pictures in the style of a code.
 
@@ -366,6 +372,10 @@ class DIN(keras.Model):
             grain: float. Deviation of the noise that is laid over the content
                 before it is drawn, so that even parts get strokes; the noise
                 is always the same, and so is the drawing. Defaults to 0.
+            tile: integer. Larger pictures are drawn in tiles of this height
+                and width in pixels, at least 16: the same result with less
+                memory, in more time. Defaults to `None`: in one piece, as
+                `sampling="spherical"` needs it.
 
         Returns:
             An array of the shape and kind of `content`.
@@ -377,15 +387,27 @@ class DIN(keras.Model):
         noise = make_grain(images.shape[1:3], grain)
         amount = check_amount(strength, mask, images.shape[1:3])
         code = self.check_code(code)
-        drawn = []
-        for image in images:
-            picture = self.draw_any(image[None] + noise, code[None])
-            picture = ops.convert_to_numpy(picture)[0]
-            drawn.append(finish(image, picture, preserve_color, amount))
-        drawn = drawn[0] if single else np.stack(drawn)
-        if np.asarray(content).dtype == "uint8":
-            return np.floor(drawn * 255.0 + 0.5).astype("uint8")
-        return drawn
+        if tile is not None:
+            check_tile(self, tile)
+        is_uint8 = np.asarray(content).dtype == "uint8"
+        results = np.empty(images.shape, "uint8" if is_uint8 else "float32")
+        for image, result in zip(images, results):
+            grainy = image + noise if grain else image
+            for place, drawn in self._draw_parts(grainy, code, tile):
+                part = amount if mask is None else amount[place]
+                drawn = lay_over(image[place], drawn, preserve_color, part)
+                if is_uint8:
+                    drawn = np.floor(drawn * 255.0 + 0.5)
+                result[place] = drawn
+        return results[0] if single else results
+
+    def _draw_parts(self, image, code, tile):
+        """Places, pairs of slices, and drawings that make up a picture."""
+        if tile is not None and max(image.shape[:2]) > tile:
+            yield from draw_in_tiles(self, image, code, tile)
+        else:
+            drawn = self.draw_padded(image[None], code[None])
+            yield (slice(None), slice(None)), ops.convert_to_numpy(drawn)[0]
 
     def stylize(
         self,
@@ -395,6 +417,7 @@ class DIN(keras.Model):
         preserve_color=False,
         mask=None,
         grain=0.0,
+        tile=None,
     ):
         """Draw pictures in the style of a picture.
 
@@ -405,6 +428,7 @@ class DIN(keras.Model):
             preserve_color: as in `transfer`.
             mask: as in `transfer`.
             grain: as in `transfer`.
+            tile: as in `transfer`.
 
         Returns:
             An array of the shape and kind of `content`.
@@ -414,7 +438,7 @@ class DIN(keras.Model):
         """
         code = self.style_code(style)
         return self.transfer(
-            content, code, strength, preserve_color, mask, grain
+            content, code, strength, preserve_color, mask, grain, tile
         )
 
     def check_code(self, code):
@@ -483,103 +507,3 @@ class DIN(keras.Model):
     def from_config(cls, config):
         features = keras.saving.deserialize_keras_object(config["features"])
         return cls(**{**config, "features": features})
-
-
-def as_images(pictures, name):
-    """Pictures as float32 `(n, height, width, 3)` in [0, 1].
-
-    Returns:
-        The array, and whether it was a single picture.
-    """
-    array = np.asarray(pictures)
-    images = array[None] if array.ndim == 3 else array
-    is_float = array.dtype.kind == "f"
-    if (
-        images.ndim != 4
-        or images.shape[-1] != 3
-        or not (is_float or array.dtype == "uint8")
-    ):
-        raise ValueError(
-            f"`{name}` must be a uint8 or float array (height, width, 3) or "
-            f"(n, height, width, 3). Received: shape={array.shape}, "
-            f"dtype={array.dtype}"
-        )
-    if min(images.shape[1:3]) < SMALLEST or not len(images):
-        raise ValueError(
-            f"`{name}` must be at least {SMALLEST} pixels high and wide. "
-            f"Received: shape={array.shape}"
-        )
-    images = images.astype("float32") / (1.0 if is_float else 255.0)
-    if not (np.abs(images - 0.5) <= 0.501).all():
-        raise ValueError(
-            f"`{name}` must be in [0, 1] if it is a float array. Received: "
-            f"values from {images.min():.4g} to {images.max():.4g}"
-        )
-    return images, array.ndim == 3
-
-
-def check_amount(strength, mask, size):
-    """How much of the drawing is wanted: strength times mask.
-
-    Returns:
-        A float, or an array `(height, width, 1)` if there is a mask.
-
-    Raises:
-        ValueError: If one of them is not in [0, 1], or the mask is not of
-            this size.
-    """
-    if not 0 <= strength <= 1:
-        raise ValueError(
-            f"`strength` must be between 0 and 1. Received: strength={strength}"
-        )
-    if mask is None:
-        return strength
-    array = np.asarray(mask, "float32")
-    if array.shape != tuple(size) or not (np.abs(array - 0.5) <= 0.5).all():
-        raise ValueError(
-            f"`mask` must be an array {tuple(size)} with values in [0, 1]. "
-            f"Received: shape={array.shape}"
-        )
-    return strength * array[..., None]
-
-
-def make_grain(size, amount, seed=0):
-    """Noise to lay over a content.
-
-    Args:
-        size: pair of integers, height and width.
-        amount: float. Its deviation, from 0 to 1.
-        seed: integer.
-
-    Returns:
-        A float32 array `(height, width, 1)`.
-
-    Raises:
-        ValueError: If `amount` is not in [0, 1].
-    """
-    if not 0 <= amount <= 1:
-        raise ValueError(
-            f"`grain` must be between 0 and 1. Received: grain={amount}"
-        )
-    noise = np.random.default_rng(seed).standard_normal((*size, 1), "float32")
-    return np.float32(amount) * noise
-
-
-def finish(photograph, drawn, preserve_color=False, amount=1.0):
-    """What is done to a drawing afterwards, pixel by pixel.
-
-    Args:
-        photograph: float array `(height, width, 3)` in [0, 1].
-        drawn: float array of the same shape.
-        preserve_color: boolean. Whether the photograph's colours (its Cb and
-            Cr) are kept.
-        amount: float or array `(height, width, 1)`, 0 for the photograph.
-
-    Returns:
-        A float array of the same shape, within [0, 1].
-    """
-    if preserve_color:
-        # Equal changes of red, green and blue leave Cb and Cr as they are.
-        drawn = photograph + ((drawn - photograph) @ LUMINANCE)[..., None]
-    drawn = np.clip(drawn, 0.0, 1.0)
-    return amount * drawn + (1 - amount) * photograph

@@ -13,6 +13,10 @@ from keras import ops
 from keras_vipa.layers import DoubleSize2D
 from keras_vipa.layers import ReflectionPadding2D
 
+# Pixels of a cell of the first level, and of the smallest picture's side.
+STRIDE = 4
+SMALLEST = 16
+
 
 def mobile_encoder(x):
     """Three convolutions to a quarter of the size, two separable blocks."""

@@ -1,74 +1,41 @@
-"""`DIN.transfer` for pictures whose feature maps do not fit in memory."""
+"""Pictures drawn in tiles, whose feature maps do not fit in memory.
+
+The levels need the moments of the whole picture, so that the tiles are gone
+through four times: for those of the first level, for those of the second with
+those of the first given, likewise for those of the third, and to draw with all.
+Each tile is computed with as much of the picture around it as its pixels depend
+on, and ends with it only where the picture ends. Beside the picture as float32
+and the result, the features of one tile are in memory.
+"""
 
 import math
 
 import keras
 import numpy as np
 
-from keras_vipa.applications.din.model import SMALLEST
-from keras_vipa.applications.din.model import STRIDE
-from keras_vipa.applications.din.model import as_images
-from keras_vipa.applications.din.model import check_amount
-from keras_vipa.applications.din.model import finish
+from keras_vipa.applications.din.networks import SMALLEST
+from keras_vipa.applications.din.networks import STRIDE
 from keras_vipa.layers import DoubleSize2D
 from keras_vipa.layers import DynamicInstanceNorm
 from keras_vipa.layers import ReflectionPadding2D
 from keras_vipa.layers import WhiteningColoring
 
 
-def transfer_in_tiles(
-    model,
-    content,
-    code,
-    tile=512,
-    strength=1.0,
-    preserve_color=False,
-    mask=None,
-):
-    """Draw a large picture tile by tile, with the result of `DIN.transfer`.
-
-    The levels need the moments of the whole picture, so that the tiles are
-    gone through four times: for those of the first level, for those of the
-    second with those of the first given, likewise for those of the third, and
-    to draw with all. Each tile is computed with as much of the picture around
-    it as its pixels depend on, and ends with it only where the picture ends.
-    Beside the picture as float32 and the result, the features of one tile are
-    in memory.
+def draw_in_tiles(model, image, code, tile):
+    """Draw a large picture tile by tile, as `DIN.draw` draws it whole.
 
     Args:
         model: `DIN`, not with `sampling="spherical"`, whose kernels depend on
             the place.
-        content: array `(height, width, 3)`, uint8 in [0, 255] or float in
-            [0, 1]; any size from 16 x 16 on.
-        code: array `(length,)`, see `DIN.transfer`.
+        image: float32 array `(height, width, 3)`.
+        code: array `(length,)`.
         tile: integer. Height and width of a tile in pixels, without what is
-            around it, at least 16; rounded up to a multiple of 4. A picture
-            that is not larger is drawn by `DIN.transfer`.
-        strength: float. 0 for the photograph, 1 for the drawing.
-        preserve_color: boolean. Whether only the luminance is drawn anew.
-        mask: array `(height, width)` in [0, 1]. 1 where the style is wanted.
-            Defaults to everywhere.
+            around it; rounded up to a multiple of 4.
 
-    Returns:
-        An array of the shape and kind of `content`.
-
-    Raises:
-        ValueError: If an argument is not as above.
-
-    Example:
-
-    >>> from keras_vipa.applications import transfer_in_tiles
-    >>> model = keras_vipa.applications.DIN("mobile", weights=None)
-    >>> photo, code = np.zeros((50, 70, 3), "uint8"), model.photograph_code()
-    >>> transfer_in_tiles(model, photo, code, tile=32).shape
-    (50, 70, 3)
+    Yields:
+        The tile's place in the picture, a pair of slices, and the drawing
+        `(height, width, 3)` there, not cut off at 0 and 1.
     """
-    _check(model, content, tile)
-    if max(np.shape(content)[:2]) <= tile:
-        return model.transfer(content, code, strength, preserve_color, mask)
-    image = as_images(content, "content")[0][0]
-    amount = check_amount(strength, mask, image.shape[:2])
-    code = model.check_code(code)
     *halos, halo = _halos(model)
     moments = []
     for level, level_halo in zip(model.levels, halos):
@@ -76,29 +43,17 @@ def transfer_in_tiles(
         maps = (features for _, features in maps)
         of_colors = isinstance(level, WhiteningColoring)
         moments.append(_color_moments(maps) if of_colors else _moments(maps))
-    dtype = np.asarray(content).dtype
-    result = np.empty(image.shape, "uint8" if dtype == "uint8" else "float32")
     for place, drawn in _draw_tiles(model, image, code, moments, tile, halo):
-        part = image[place]
-        drawn = drawn[: part.shape[0], : part.shape[1]]
-        part_amount = amount if mask is None else amount[place]
-        drawn = finish(part, drawn, preserve_color, part_amount)
-        if dtype == "uint8":
-            drawn = np.floor(drawn * 255.0 + 0.5)
-        result[place] = drawn
-    return result
+        height, width = image[place].shape[:2]
+        yield place, drawn[:height, :width]
 
 
-def _check(model, content, tile):
+def check_tile(model, tile):
+    """Raise a `ValueError` if a model cannot draw in such tiles."""
     if model.sampling == "spherical":
         raise ValueError(
             "A panorama cannot be drawn in tiles. "
             f"Received: model.sampling={model.sampling!r}"
-        )
-    if np.ndim(content) != 3:
-        raise ValueError(
-            "`content` must be one picture (height, width, 3). "
-            f"Received: shape={np.shape(content)}"
         )
     if not isinstance(tile, int | np.integer) or tile < SMALLEST:
         raise ValueError(

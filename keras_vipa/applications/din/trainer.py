@@ -193,8 +193,7 @@ class DINTrainer(PhasedModel):
         # Only kept in mind, and a drawing costs time: a quarter will do.
         part = content[: (ops.shape(content)[0] + 3) // 4]
         targets = self.with_features(inputs)
-        names = ("relu4_1", "relu3_1", "colors")
-        code = model.style_net([targets[f"style_{name}"] for name in names])
+        code = self.encode_styles(targets)
         if "grain" in inputs:
             content = content + inputs["grain"]
         return {
@@ -202,6 +201,11 @@ class DINTrainer(PhasedModel):
             "drawing": model.draw(content, code),
             "targets": targets,
         }
+
+    def encode_styles(self, inputs):
+        """Codes `(batch, length)` of inputs with their frozen features."""
+        names = ("relu4_1", "relu3_1", "colors")
+        return self.model.style_net([inputs[f"style_{name}"] for name in names])
 
     def _photograph(self, content):
         """The content drawn with the code of the photograph."""

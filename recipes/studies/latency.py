@@ -1,5 +1,7 @@
 """How long files and models run, and how much memory they take."""
 
+# Needs the extras `lite` (LiteRT files) and `onnx` (ONNX files).
+
 import multiprocessing
 import pathlib
 import re

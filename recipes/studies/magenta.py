@@ -1,5 +1,7 @@
 """Magenta's arbitrary stylisation, to compare with."""
 
+# Needs the extra `onnx`: onnxruntime to draw, onnx to count.
+
 import math
 import zipfile
 

