@@ -5,7 +5,6 @@ from keras_vipa.applications.din import DINTrainer
 from keras_vipa.applications.din import StylePairs
 from keras_vipa.applications.din import transfer_in_tiles
 from keras_vipa.applications.scene_encoders import SceneEncoders
-from keras_vipa.applications.scene_encoders import train_scene_encoders
 from keras_vipa.applications.small_conv_net import SmallConvNet
 from keras_vipa.applications.small_conv_net import train_on_few
 from keras_vipa.applications.vgg_features import VGGFeatures
@@ -22,6 +21,5 @@ __all__ = [
     "convert_vgg",
     "load_model",
     "train_on_few",
-    "train_scene_encoders",
     "transfer_in_tiles",
 ]

@@ -11,6 +11,7 @@ from keras_vipa.datasets.random_crops import random_crops
 from keras_vipa.datasets.scene_tasks import scene_task
 from keras_vipa.datasets.scenes import scenes
 from keras_vipa.datasets.smooth_pictures import smooth_pictures
+from keras_vipa.datasets.style_samples import read_pictures
 from keras_vipa.datasets.style_samples import style_samples
 from keras_vipa.datasets.tfds import tfds
 
@@ -23,6 +24,7 @@ __all__ = [
     "named",
     "pink_noise",
     "random_crops",
+    "read_pictures",
     "scene_task",
     "scenes",
     "smooth_pictures",

@@ -41,8 +41,8 @@ def style_samples():
     return samples
 
 
-def pictures_of(folder, kind, limit=None, size=None, seed=0):
-    """Pictures of a folder, of TensorFlow Datasets, or those of the package.
+def read_pictures(folder, kind, limit=None, size=None, seed=0):
+    """Read a folder, TensorFlow Datasets, or the samples of the package.
 
     Args:
         folder: string or path of a folder of pictures; `"tfds:NAME"` for the
@@ -63,6 +63,12 @@ def pictures_of(folder, kind, limit=None, size=None, seed=0):
 
     Raises:
         ValueError: If the folder has no picture or one that cannot be read.
+
+    Example:
+
+    >>> paintings = read_pictures(None, "paintings")
+    >>> paintings["night_cafe"].dtype
+    dtype('uint8')
     """
     if folder is None:
         return style_samples()[kind]

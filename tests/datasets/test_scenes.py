@@ -9,6 +9,9 @@ from keras_vipa.datasets.scene_tasks import TASKS
 from keras_vipa.datasets.scenes import COLORS
 from keras_vipa.datasets.scenes import SHAPES
 
+# Arrays alone: the same on every backend.
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture(scope="module")
 def world():
