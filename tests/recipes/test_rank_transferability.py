@@ -165,11 +165,9 @@ def test_training_lowers_the_error_of_a_readout(run, recipe, trainer, tmp_path):
     run(trainer, *options, "--output", tmp_path)
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert list(report["results"][0]) == ["seed", "bgcol"]
-    keras.utils.set_random_seed(0)
-    fresh = SceneEncoders(tasks=("bgcol",))
-    trained = SceneEncoders(tmp_path / "seed_0.weights.h5", ("bgcol",))
-    errors = []
-    for model in (fresh, trained):
-        problems = recipe.features_and_targets(model, scenes(400, seed=2))
-        errors.append(recipe.matrix(recipe.readout_error, problems)[0])
-    assert errors[1] < errors[0] - 0.02
+    # The encoders of the other tasks are random.
+    tasks = ("bgcol", "depth")
+    model = SceneEncoders(tmp_path / "seed_0.weights.h5", tasks)
+    problems = recipe.features_and_targets(model, scenes(400, seed=2))
+    errors, _ = recipe.matrix(recipe.readout_error, problems)
+    assert errors[0, 0] < errors[1, 0] - 0.02

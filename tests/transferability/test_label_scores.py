@@ -97,7 +97,7 @@ class TestLogME:
         y = normal(20, 1, seed=2) + normal(20, 3)[:, :1]
         features = np.c_[normal(20, 3), normal(20, size - 3, seed=1)]
         score = log_me(features, y, steps=1000, tolerance=1e-9)
-        rates = np.exp(np.linspace(-6, 6, 121))
+        rates = np.exp(np.linspace(-6, 6, 61))
         found = max(
             self.evidence(features, y[:, 0], alpha, beta)
             for alpha in rates

@@ -66,9 +66,9 @@ class TestAffinity(TestCase):
         for seed in range(2):
             framed = keras.Model(x, encoder(seed)(0.5 * x + 0.5))
             images = (2 * probes() - 1).astype("float32")
-            own = attribution_maps(framed, images, reduction="mean")
-            maps.append(own.reshape(5, -1))
-        norms = [np.linalg.norm(own, axis=1) for own in maps]
+            found = attribution_maps(framed, images, reduction="mean")
+            maps.append(found.reshape(5, -1))
+        norms = [np.linalg.norm(found, axis=1) for found in maps]
         cosines = np.sum(maps[0] * maps[1], axis=1) / norms[0] / norms[1]
         actual = space.affinity()[0, 1]
         assert actual == pytest.approx(cosines.mean(), abs=2e-3)
