@@ -3,10 +3,11 @@
     python recipes/rank_transferability.py
 
 Thirteen small encoders, one a task of a generated world (`SceneEncoders`; they
-come with the package, `--train` makes others, one set a seed), are compared by
-what they do with unlabelled probe images. What transfer really does is measured
-beside: the encoder of each task is frozen, and a readout for each other task is
-fitted on 300 labels. Every measure is then one line of a table:
+come with the package, `build/train_scene_encoders.py` makes others, one set a
+seed, for `--encoders`), are compared by what they do with unlabelled probe
+images. What transfer really does is measured beside: the encoder of each task
+is frozen, and a readout for each other task, ridge regression, is fitted on 300
+labels. Every measure is then one line of a table:
 
 - `labels`: whether it reads labels of the target;
 - `rho`: Spearman's correlation with measured transfer, mean over the targets
@@ -29,173 +30,193 @@ Your own encoders, which take pictures in [0, 1], and a folder of pictures:
 Written to `--output`: `report.json`, and `report.png` with affinities and tree.
 """
 
-import argparse
-import pathlib
 import time
 
-import matplotlib
-import matplotlib.pyplot as plt
+from keras_vipa.utils import recipe
+
+# isort: split
 import numpy as np
 
 from keras_vipa import datasets
 from keras_vipa import transferability
 from keras_vipa.applications import SceneEncoders
-from keras_vipa.applications import scene_encoders
-from keras_vipa.applications import train_scene_encoders
-from keras_vipa.datasets.scene_tasks import FAMILIES
-from keras_vipa.datasets.scene_tasks import TASKS
-from keras_vipa.datasets.style_samples import pictures_of
-from keras_vipa.transferability import comparison
 from keras_vipa.utils import reports
 from keras_vipa.utils.files import read_model
 from keras_vipa.utils.images import fit_picture
 
-matplotlib.use("Agg")
 LABELS, TESTS, RELEVANT, PREDICTABLE = 300, 1000, 3, 0.85
-METHODS = (
-    "gradient_x_input",
-    "saliency",
-    "epsilon_lrp",
-    "integrated_gradients",
-)
-SMOKE = {"probes": 10, "methods": ["gradient_x_input", "saliency"]}
+METHODS = "gradient_x_input saliency epsilon_lrp integrated_gradients".split()
+OTHERS = ("graph", "edges", "curves", "rsa", "cka")
+OWN = ("maps", "graph", "cka")
+SMOKE = {
+    "tasks": ["segment", "depth", "shape", "color", "bgcol"],
+    "methods": ["gradient_x_input"],
+    "probes": 10,
+}
 
 
-def parse():
+def options(add):
     """The options."""
-    parser = argparse.ArgumentParser(
-        prog="rank_transferability.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
     add("--models", nargs="+", metavar="KERAS_FILE", help="encoders of yours")
     add("--images", metavar="FOLDER", help="probe images for --models")
     add("--size", type=int, default=128, help="of these, pixels")
-    add("--methods", nargs="+", default=METHODS, help="attribution methods")
+    add("--methods", nargs="+", default=METHODS, help="for --models the first")
     add("--probe", default="scenes", choices=("scenes", "noise"))
     add("--probes", type=int, default=200, help="images")
     add("--pool", type=int, help="compare maps as so many cells a side")
-    add("--train", action="store_true", help="encoders for each of --seeds")
-    add("--epochs", type=int, default=10)
-    add("--seeds", type=int, nargs="+", default=[0])
-    add("--output", default="results/rank_transferability", metavar="FOLDER")
-    add("--smoke", action="store_true", help="few probe images and measures")
-    return parser
+    add("--encoders", metavar="FOLDER", help="of train_scene_encoders.py")
+    add("--tasks", nargs="+", help="encoders of these alone")
 
 
-def study(args, seed):
-    """All measures against measured transfer, for one set of encoders."""
-    if args.train:
-        world = datasets.scenes(4000, seed=100 + seed)
-        model = train_scene_encoders(world, args.epochs, seed, verbose=1)
-    else:
-        model = SceneEncoders("scene_encoders")
-    encoders = {task: model.get_layer(task) for task in TASKS}
+def fill_space(args, probes, encoders, method, measures):
+    """A space of all encoders."""
+    space = transferability.ModelSpace(probes, method, measures, pool=args.pool)
     start = time.perf_counter()
-    problems = scene_encoders.features_and_targets(
-        encoders, datasets.scenes(LABELS + TESTS, seed=200 + seed)
-    )
-    errors = scene_encoders.readout_errors(problems, LABELS)
+    for name, encoder in encoders.items():
+        space.add(name, encoder)
+        if args.models and len(space.names) == 1:
+            left = (time.perf_counter() - start) * (len(encoders) - 1)
+            print(f"{name} is done; about {left:.0f} s for the others")
+    return space
+
+
+def features_and_targets(model, world):
+    """Task -> features by every encoder of what the task sees, and targets."""
+    problems, known = {}, {}
+    for task in model.output:
+        inputs, targets = datasets.scene_task(world, task)
+        key = inputs.tobytes()
+        if key not in known:
+            outputs = model.predict(inputs, batch_size=256, verbose=0)
+            known[key] = {k: x.reshape(len(x), -1) for k, x in outputs.items()}
+        if targets.ndim == 4:
+            # Means over 8 x 8 cells.
+            count, size, _, channels = targets.shape
+            cells = (count, 8, size // 8, 8, size // 8, channels)
+            targets = targets.reshape(cells).mean(axis=(2, 4))
+        targets = targets.reshape(len(targets), -1).astype("float64")
+        problems[task] = known[key], targets
+    return problems
+
+
+def readout_error(features, targets):
+    """Measured transfer: 1 is no better than the mean of the targets."""
+    return transferability.readout_error(features, targets, LABELS)
+
+
+def log_me(features, targets):
+    """LogME of the targets as values; those that never change say nothing."""
+    targets = targets[:LABELS] - targets[:LABELS].mean(axis=0)
+    targets = targets[:, targets.std(axis=0) > 0]
+    return transferability.log_me(features[:LABELS], targets)
+
+
+def h_score(features, targets):
+    """The H-score; NaN if the targets are no classes, zeros and a one."""
+    if not np.isin(targets, (0, 1)).all():
+        return np.nan
+    classes = targets[:LABELS].argmax(axis=1)
+    return transferability.h_score(features[:LABELS], classes)
+
+
+def matrix(function, problems):
+    """What a function says of each source for each target; seconds."""
+    start = time.perf_counter()
+    columns = [
+        [function(x, targets) for x in features.values()]
+        for features, targets in problems.values()
+    ]
+    return np.array(columns).T, time.perf_counter() - start
+
+
+def compare(args, seed):
+    """All measures against measured transfer, for one set of encoders."""
+    weights = args.encoders and f"{args.encoders}/seed_{seed}.weights.h5"
+    chosen = {"tasks": args.tasks} if args.tasks else {}
+    model = SceneEncoders(weights or "scene_encoders", **chosen)
+    encoders = {task: model.get_layer(task) for task in model.output}
+    start = time.perf_counter()
+    world = datasets.scenes(LABELS + TESTS, seed=200 + seed)
+    problems = features_and_targets(model, world)
+    truth = -matrix(readout_error, problems)[0]
+    np.fill_diagonal(truth, np.nan)
     seconds = time.perf_counter() - start
+    print(f"seed {seed}: readouts {seconds:.1f} s", flush=True)
     probes = datasets.pink_noise(args.probes, 300 + seed)
     if args.probe == "scenes":
         probes = datasets.scenes(args.probes, seed=300 + seed).images
-    found, space = comparison.affinities(
-        encoders, probes, args.methods, pool=args.pool
-    )
-    free = len(found)
-    found |= comparison.label_scores(problems, LABELS, FAMILIES["semantic"])
+
+    jobs = [(method, method, "maps") for method in args.methods]
+    jobs += [(measure, args.methods[0], measure) for measure in OTHERS]
+    spaces, found = [], {}
+    for name, method, measure in jobs:
+        start = time.perf_counter()
+        space = fill_space(args, probes, encoders, method, [measure])
+        seconds = time.perf_counter() - start
+        found[name] = "no", space.affinity(measure), seconds
+        spaces.append(space)
+    found["LogME"] = "yes", *matrix(log_me, problems)
+    found["H-score"] = "yes", *matrix(h_score, problems)
     rows = []
-    for number, (name, (scores, took)) in enumerate(found.items()):
-        row = {"measure": name, "labels": "no" if number < free else "yes"}
-        row |= comparison.judge(scores, errors, PREDICTABLE, RELEVANT, seed)
-        row = {k: None if v != v else v for k, v in row.items()}
-        rows.append({**row, "seconds": took, "seed": seed})
-    print(f"seed {seed}: readouts {seconds:.1f} s", flush=True)
-    return rows, space
+    for name, (labels, scores, seconds) in found.items():
+        row = {"measure": name, "labels": labels}
+        row |= transferability.evaluate_ranking(
+            scores, truth, RELEVANT, -PREDICTABLE, seed=seed
+        )
+        rows.append({**row, "seconds": seconds, "seed": seed})
+    return rows, spaces[0]
 
 
 def table_of(rows):
     """A line a measure; mean and deviation over seeds."""
     table = []
     for name in dict.fromkeys(row["measure"] for row in rows):
-        own = [row for row in rows if row["measure"] == name]
-        cells = {"measure": name, "labels": own[0]["labels"]}
-        for key in ("rho", "rho, all", "P@1", f"P@{RELEVANT}", "p", "seconds"):
-            values = [row[key] for row in own]
-            if None in values:
-                cells[key] = ""
-                continue
-            cells[key] = f"{np.mean(values):.3f}"
+        same = [row for row in rows if row["measure"] == name]
+        table.append({"measure": name, "labels": same[0]["labels"]})
+        for key in list(same[0])[2:-1]:
+            values = np.array([row[key] for row in same], "float64")
+            cell = f"{values.mean():.3f}"
             if len(values) > 1:
-                cells[key] += f" ± {np.std(values, ddof=1):.3f}"
-        table.append(cells)
+                cell += f" ± {values.std(ddof=1):.3f}"
+            table[-1][key] = "" if np.isnan(values).any() else cell
     return reports.format_table(table)
 
 
-def plot(path, space):
-    """Affinities in the order of the tree, and the tree."""
-    links = space.tree()
-    from scipy.cluster import hierarchy
-
-    figure, axes = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
-    tree = hierarchy.dendrogram(
-        links, labels=space.names, orientation="right", ax=axes[1]
-    )
-    order = tree["leaves"]
-    names = [space.names[i] for i in order]
-    affinity = space.affinity()[np.ix_(order, order)]
-    # The diagonal is 1, and would leave no colours for the rest.
-    most = np.max(affinity - 2.0 * np.eye(len(order)))
-    shown = axes[0].imshow(affinity, "viridis", vmax=most)
-    axes[0].set_xticks(range(len(names)), names, rotation=90)
-    axes[0].set_yticks(range(len(names)), names)
-    axes[0].set_title("affinity: mean cosine of maps")
-    axes[1].set_title("tree: 1 - affinity")
-    axes[1].invert_yaxis()
-    figure.colorbar(shown, ax=axes[0])
-    figure.savefig(path)
-    plt.close(figure)
-
-
-def rank_own(args):
+def rank_models(args):
     """Encoders of the user's: the ranking for each as the target."""
-    found = pictures_of(args.images, "probes", args.probes, seed=args.seeds[0])
-    probes = [fit_picture(picture, args.size) for picture in found.values()]
-    space = transferability.ModelSpace(
-        np.stack(probes), args.methods[0], pool=args.pool
+    models = {path: read_model(path) for path in args.models}
+    found = datasets.read_pictures(
+        args.images, "photographs", args.probes, seed=args.seeds[0]
     )
-    for path in args.models:
-        space.add(path, read_model(path))
+    probes = np.stack([fit_picture(p, args.size) for p in found.values()])
+    print(f"{len(models)} networks, {len(probes)} pictures", flush=True)
+    space = fill_space(args, probes, models, args.methods[0], OWN)
     rows = []
     for target in space.names:
-        others = {k: dict(space.rank(target, k)) for k in ("graph", "cka")}
-        for source, affinity in space.rank(target):
-            row = {"target": target, "source": source, "maps": affinity}
-            rows.append(row | {k: own[source] for k, own in others.items()})
+        rankings = {
+            measure: dict(space.rank(target, measure)) for measure in OWN
+        }
+        for source in rankings["maps"]:
+            row = {"target": target, "source": source}
+            rows.append(row | {k: rankings[k][source] for k in OWN})
     print(reports.format_table(rows))
     return rows, space
 
 
 def main(args):
     """Compare, print, write."""
-    if args.smoke:
-        vars(args).update(SMOKE)
     if bool(args.models) != bool(args.images):
         raise ValueError("--models and --images go together.")
-    output = pathlib.Path(args.output)
-    output.mkdir(parents=True, exist_ok=True)
     if args.models:
-        rows, space = rank_own(args)
+        rows, space = rank_models(args)
     else:
-        studies = [study(args, seed) for seed in args.seeds]
-        rows = [row for found, _ in studies for row in found]
-        space = studies[0][1]
+        print("Every measure, and readouts: about two minutes a seed.")
+        sets = [compare(args, seed) for seed in args.seeds]
+        rows, space = [row for rows, _ in sets for row in rows], sets[0][1]
         print(table_of(rows))
-    reports.write_report(output / "report.json", vars(args), args.seeds, rows)
-    plot(output / "report.png", space)
+    recipe.write_report(args, rows)
+    space.plot(args.output / "report.png")
 
 
 if __name__ == "__main__":
-    reports.run_recipe(main, parse())
+    recipe.run(main, options, smoke=SMOKE)

@@ -4,7 +4,6 @@ from keras_vipa.applications.din import DIN
 from keras_vipa.applications.din import DINTrainer
 from keras_vipa.applications.din import StylePairs
 from keras_vipa.applications.scene_encoders import SceneEncoders
-from keras_vipa.applications.scene_encoders import train_scene_encoders
 from keras_vipa.applications.small_conv_net import SmallConvNet
 from keras_vipa.applications.vgg_features import VGGFeatures
 from keras_vipa.applications.vgg_features import convert_vgg
@@ -21,5 +20,4 @@ __all__ = [
     "convert_vgg",
     "load_model",
     "save_float16",
-    "train_scene_encoders",
 ]

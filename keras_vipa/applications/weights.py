@@ -59,7 +59,7 @@ WEIGHTS = {
         "sha256": "e1d42819082d117edda67018b224847f"
         "c46d2d1072f34afbe088b720dad5e35f",
         "parameters": 250224,
-        "command": "python recipes/rank_transferability.py --train --seeds 0",
+        "command": "python recipes/build/train_scene_encoders.py",
     },
     "vgg16_features": {
         "file": "vgg16_features.weights.h5",

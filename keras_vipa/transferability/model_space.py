@@ -6,18 +6,16 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_vipa.layers import AttributionGradient
 from keras_vipa.layers.attribution_gradient import METHODS
+from keras_vipa.transferability.affinities import cka_vector
+from keras_vipa.transferability.affinities import curve_vector
+from keras_vipa.transferability.affinities import edge_vector
+from keras_vipa.transferability.affinities import graph_vector
+from keras_vipa.transferability.affinities import map_vector
+from keras_vipa.transferability.affinities import rsa_vector
 from keras_vipa.transferability.attribution import as_float
 from keras_vipa.transferability.attribution import attribution_maps
-from keras_vipa.transferability.attribution import batches_of
-from keras_vipa.transferability.attribution import map_runner
-from keras_vipa.transferability.measures import cka_vector
-from keras_vipa.transferability.measures import curve_vector
-from keras_vipa.transferability.measures import edge_vector
-from keras_vipa.transferability.measures import graph_vector
-from keras_vipa.transferability.measures import map_vector
-from keras_vipa.transferability.measures import rsa_vector
+from keras_vipa.transferability.gradient_curves import gradient_curves
 from keras_vipa.utils.files import written_beside
 
 MEASURES = ("maps", "graph", "edges", "curves", "rsa", "cka")
@@ -278,12 +276,12 @@ class ModelSpace:
             raise ValueError(
                 f"The networks are {self.names}. Received: target={target!r}"
             )
-        own = self.names.index(target)
-        wanted = vectors[own].astype("float32")
+        place = self.names.index(target)
+        wanted = vectors[place].astype("float32")
         # One at a time, for in 32 bits there may be no room for all.
-        scores = [float(v.astype("float32") @ wanted) for v in vectors]
-        order = np.argsort(np.negative(scores), kind="stable")
-        return [(self.names[i], scores[i]) for i in order if i != own]
+        found = [float(v.astype("float32") @ wanted) for v in vectors]
+        order = np.argsort(np.negative(found), kind="stable")
+        return [(self.names[i], found[i]) for i in order if i != place]
 
     def tree(self, measure="maps", linkage="average"):
         """Cluster the networks by their distance, `1 - affinity`.
@@ -314,6 +312,40 @@ class ModelSpace:
         return hierarchy.linkage(
             np.maximum(upper, 0.0), linkage, optimal_ordering=True
         )
+
+    def plot(self, path, measure="maps"):
+        """Draw the affinities in the order of the tree, and the tree.
+
+        Args:
+            path: string or path of a picture file.
+            measure: string, one of those that are kept.
+
+        Raises:
+            ImportError: If SciPy is not installed.
+            ValueError: As `affinity`.
+        """
+        links = self.tree(measure)
+        from matplotlib.figure import Figure
+        from scipy.cluster import hierarchy
+
+        figure = Figure(figsize=(11, 5), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        tree = hierarchy.dendrogram(
+            links, labels=self.names, orientation="right", ax=right
+        )
+        order = tree["leaves"]
+        affinity = self.affinity(measure)[np.ix_(order, order)]
+        # The diagonal is the largest, and would leave no colours for the rest.
+        most = np.max(affinity - 2.0 * np.eye(len(order)))
+        shown = left.imshow(affinity, "viridis", vmax=most)
+        left.set_xticks(range(len(order)), tree["ivl"], rotation=90)
+        left.set_yticks(range(len(order)), tree["ivl"])
+        left.set_title(f"affinity: {measure}")
+        right.set_title("tree: distance")
+        right.invert_yaxis()
+        figure.colorbar(shown, ax=left)
+        with written_beside(path) as part:
+            figure.savefig(part)
 
     def bytes_per_model(self):
         """What is kept of a network, in bytes, for each measure."""
@@ -379,58 +411,6 @@ class ModelSpace:
                 f"At least two networks are needed. Received: {len(self.names)}"
             )
         return self._vectors[measure]
-
-
-def gradient_curves(
-    model, images, steps=10, target=None, batch_size=32, seed=0
-):
-    """ModelGiF's curves through the field of gradients.
-
-    `gamma_m(x) = (x - x') sum_{k <= m} w_k grad f(x' + alpha_k (x - x'))`, a
-    mean over channels, with Gauss-Legendre nodes `alpha_k` and weights `w_k`,
-    and another of the images as `x'`.
-
-    Args:
-        model: Keras model with one input.
-        images: array `(n, height, width, channels)`, two or more; uint8 is
-            scaled to [0, 1].
-        steps: integer. Nodes.
-        target: `None` for the sum of the outputs (the authors' code has the
-            sum over channels of the spatial maximum), or a callable, of
-            `AttributionGradient`.
-        batch_size: integer.
-        seed: integer. Seed of the order in which images are the others'
-            baselines.
-
-    Returns:
-        A float32 array `(steps, n, height, width)`.
-
-    Raises:
-        ValueError: If there are fewer than two images, or a curve is not
-            finite.
-    """
-    images = as_float(np.asarray(images))
-    if len(images) < 2:
-        raise ValueError(
-            "Each image needs another one as its baseline. "
-            f"Received: {len(images)} images"
-        )
-    order = np.random.default_rng(seed).permutation(len(images))
-    ways = np.empty_like(images)
-    # From the next one in a circle: never itself.
-    ways[order] = images[order] - images[np.roll(order, 1)]
-    run = map_runner(AttributionGradient(model, "gradient", target), images)
-    nodes, weights = np.polynomial.legendre.leggauss(steps)
-    curves, total = [], np.zeros_like(images)
-    for node, weight in zip((nodes + 1) / 2, weights / 2):
-        places = images - np.float32(1.0 - node) * ways
-        for part in batches_of(len(images), batch_size):
-            total[part] += np.float32(weight) * run(places[part], None)
-        curves.append((ways * total).mean(axis=-1))
-    curves = np.stack(curves)
-    if not np.isfinite(curves).all():
-        raise ValueError(f"The curves of {model.name!r} are not finite.")
-    return curves
 
 
 def _check_probes(images):

@@ -1,14 +1,14 @@
 """How good an estimated ranking of sources is, against measured transfer.
 
-Scores are arrays `(sources, targets)`, higher for a better source. Pairs that
-do not count, such as a network with itself, are NaN in `truth`; a target all of
-whose pairs are is left out.
+Scores, affinities among them, are arrays `(sources, targets)`, higher for a
+better source. Pairs that do not count, such as a network with itself, are NaN
+in `truth`; a target all of whose pairs are is left out.
 """
 
 import numpy as np
 
-from keras_vipa.transferability.measures import average_ranks
-from keras_vipa.transferability.measures import unit
+from keras_vipa.transferability.affinities import average_ranks
+from keras_vipa.transferability.affinities import unit
 
 
 def precision_at_k(scores, truth, k, relevant=5):
@@ -80,8 +80,8 @@ def rank_correlations(scores, truth):
     """
     scores, truth = _check(scores, truth)
     found = np.full(scores.shape[1], np.nan)
-    for target, (own, true) in _columns(scores, truth):
-        ranks = [average_ranks(values) for values in (own, true)]
+    for target, pair in _columns(scores, truth):
+        ranks = [average_ranks(values) for values in pair]
         one, other = (unit(values - values.mean()) for values in ranks)
         found[target] = float(one.astype("float64") @ other)
     return found
@@ -125,6 +125,59 @@ def permutation_test(scores, truth, permutations=1000, seed=0):
     return float(count / (permutations + 1))
 
 
+def evaluate_ranking(
+    scores, truth, relevant=5, least=-np.inf, permutations=500, seed=0
+):
+    """All that is said of one ranking, as a line of a table.
+
+    Args:
+        scores: array `(sources, targets)`; targets with a NaN where there is a
+            truth are left out.
+        truth: array of the same shape.
+        relevant: integer. How many of the truly best sources count.
+        least: float. Targets of which no source has this truth are left out
+            of all but `"rho, all"`. Defaults to minus infinity: none.
+        permutations: integer.
+        seed: integer. Seed of the permutations.
+
+    Returns:
+        A dict of `"rho"` and `"rho, all"`, means of `rank_correlations`;
+        `"P@1"` and, for `relevant` K, `"P@K"`, of `precision_at_k`; and `"p"`,
+        of `permutation_test`. Where there is no value it is `None`: `"p"` if a
+        score is missing, all if no target is left.
+
+    Raises:
+        ValueError: As `precision_at_k`.
+
+    Example:
+
+    >>> truth = np.array([[np.nan, 0.2], [0.8, np.nan], [0.9, 0.6]])
+    >>> scores = np.array([[1.0, 0.3], [0.1, 1.0], [0.7, 0.4]])
+    >>> line = evaluate_ranking(scores, truth, relevant=1)
+    >>> line["P@1"]
+    1.0
+    """
+    scores, truth = (np.array(x, "float64") for x in (scores, truth))
+    missing = np.isnan(scores)
+    truth[:, (missing & ~np.isnan(truth)).any(axis=0)] = np.nan
+    reached = np.fmax.reduce(truth, axis=0) >= least
+    good = np.where(reached, truth, np.nan)
+    if np.isnan(good).all():
+        keys = ("rho", "rho, all", "P@1", f"P@{relevant}", "p")
+        return dict.fromkeys(keys)
+    p = None
+    # Exchanging networks exchanges sources and targets.
+    if not missing.any():
+        p = permutation_test(scores, good, permutations, seed)
+    return {
+        "rho": float(np.nanmean(rank_correlations(scores, good))),
+        "rho, all": float(np.nanmean(rank_correlations(scores, truth))),
+        "P@1": precision_at_k(scores, good, 1, relevant),
+        f"P@{relevant}": precision_at_k(scores, good, relevant, relevant),
+        "p": p,
+    }
+
+
 def _check(scores, truth):
     scores, truth = (np.asarray(x, "float64") for x in (scores, truth))
     if scores.ndim != 2 or scores.shape != truth.shape:
@@ -151,19 +204,19 @@ def _columns(scores, truth):
 def _hits(scores, truth, k, relevant):
     scores, truth = _check(scores, truth)
     hits = []
-    for _, (own, true) in _columns(scores, truth):
-        if not 1 <= k <= len(own):
+    for _, (estimated, true) in _columns(scores, truth):
+        if not 1 <= k <= len(true):
             raise ValueError(
-                f"`k` must be from 1 to {len(own)} sources. Received: k={k}"
+                f"`k` must be from 1 to {len(true)} sources. Received: k={k}"
             )
-        if not 1 <= relevant <= len(own):
+        if not 1 <= relevant <= len(true):
             raise ValueError(
-                f"`relevant` must be from 1 to {len(own)} sources. "
+                f"`relevant` must be from 1 to {len(true)} sources. "
                 f"Received: relevant={relevant}"
             )
         best = [
             set(np.argsort(-x, kind="stable")[:n])
-            for x, n in ((own, k), (true, relevant))
+            for x, n in ((estimated, k), (true, relevant))
         ]
         hits.append(len(best[0] & best[1]))
     return float(np.mean(hits))

@@ -9,6 +9,9 @@ from keras_vipa.datasets.scene_tasks import TASKS
 from keras_vipa.datasets.scenes import COLORS
 from keras_vipa.datasets.scenes import SHAPES
 
+# Arrays alone: the same on every backend.
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture(scope="module")
 def world():
@@ -62,9 +65,9 @@ class TestScenes:
     def test_object_is_nearer_than_the_ground(self, world):
         depth, mask = world.info["depth"], world.info["mask"] > 0
         assert depth.min() >= 0 and depth.max() <= 1
-        for own, there in zip(depth, mask):
-            assert own[there].min() > own[~there].max()
-            assert np.ptp(own[there]) == 0
+        for values, there in zip(depth, mask):
+            assert values[there].min() > values[~there].max()
+            assert np.ptp(values[there]) == 0
 
 
 class TestTasks:
@@ -101,10 +104,10 @@ class TestTasks:
     def test_border_is_at_the_border(self, world):
         _, border = scene_task(world, "objedge")
         _, mask = scene_task(world, "segment")
-        for own, there in zip(border[..., 0], mask[..., 0]):
-            assert set(np.unique(own)) == {0.0, 1.0}
+        for edge, there in zip(border[..., 0], mask[..., 0]):
+            assert set(np.unique(edge)) == {0.0, 1.0}
             # Two of the pixels beside each other differ at each of them.
-            rows, columns = np.nonzero(own[:-1, :-1])
+            rows, columns = np.nonzero(edge[:-1, :-1])
             differs = (there[rows, columns] != there[rows + 1, columns]) | (
                 there[rows, columns] != there[rows, columns + 1]
             )

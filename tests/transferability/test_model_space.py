@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from PIL import Image
 from test_case import TestCase
 
 from keras_vipa.transferability import ModelSpace
@@ -29,16 +30,32 @@ def probes(count=5, size=12):
     return np.random.default_rng(0).uniform(size=(count, size, size, 3))
 
 
-def filled(**options):
-    space = ModelSpace(probes(), **options)
+def near(seed):
+    """Nearly the encoder of that seed."""
+    model = encoder(seed)
+    for weight in model.weights:
+        noise = np.random.default_rng(0).normal(size=weight.shape)
+        weight.assign(weight + 0.01 * noise)
+    return model
+
+
+@pytest.fixture(scope="module")
+def space():
+    space = ModelSpace(probes(), measures=ALL, steps=4)
     for seed in range(4):
         space.add(f"net {seed}", encoder(seed))
     return space
 
 
 @pytest.fixture(scope="module")
-def space():
-    return filled(measures=ALL, steps=4)
+def grown(space, tmp_path_factory):
+    """Written, read, and two networks more."""
+    path = tmp_path_factory.mktemp("spaces") / "space.npz"
+    space.save(path)
+    grown = ModelSpace.load(path)
+    grown.add("again", encoder(1))
+    grown.add("near 2", near(2))
+    return grown
 
 
 class TestAffinity(TestCase):
@@ -49,9 +66,9 @@ class TestAffinity(TestCase):
         for seed in range(2):
             framed = keras.Model(x, encoder(seed)(0.5 * x + 0.5))
             images = (2 * probes() - 1).astype("float32")
-            own = attribution_maps(framed, images, reduction="mean")
-            maps.append(own.reshape(5, -1))
-        norms = [np.linalg.norm(own, axis=1) for own in maps]
+            found = attribution_maps(framed, images, reduction="mean")
+            maps.append(found.reshape(5, -1))
+        norms = [np.linalg.norm(found, axis=1) for found in maps]
         cosines = np.sum(maps[0] * maps[1], axis=1) / norms[0] / norms[1]
         actual = space.affinity()[0, 1]
         assert actual == pytest.approx(cosines.mean(), abs=2e-3)
@@ -72,17 +89,7 @@ class TestAffinity(TestCase):
             atol=5e-3,
         )
 
-    def test_others_are_left_as_they_are(self, space):
-        other = ModelSpace(probes(), measures=ALL, steps=4)
-        for seed in (2, 0):
-            other.add(f"net {seed}", encoder(seed))
-        for measure in ALL:
-            self.assert_all_close(
-                other.affinity(measure)[0, 1],
-                space.affinity(measure)[2, 0],
-                atol=1e-6,
-            )
-
+    @pytest.mark.tensorflow
     def test_pixels_are_the_same_for_networks_of_all_kinds(self):
         """Another range or size of the input changes little or nothing."""
         space = ModelSpace(probes(), measures=["maps", "cka"])
@@ -95,14 +102,16 @@ class TestAffinity(TestCase):
             self.assert_all_close(affinity[:3], np.ones(3), atol=5e-3)
             assert affinity[3] < 0.99
 
-    def test_compression(self):
-        pixels = filled(measures=["maps"])
-        pooled = filled(measures=["maps"], pool=3)
-        projected = filled(measures=["maps"], projection=9)
-        assert pixels.bytes_per_model() == {"maps": 2 * 5 * 144}
-        assert pooled.bytes_per_model() == {"maps": 2 * 5 * 9}
-        assert projected.bytes_per_model() == {"maps": 2 * 5 * 9}
+    @pytest.mark.tensorflow
+    @pytest.mark.parametrize("options", [{}, {"pool": 3}, {"projection": 9}])
+    def test_compression(self, options):
+        space = ModelSpace(probes(), measures=["maps"], **options)
+        assert space.bytes_per_model() == {}
+        space.add("net", encoder())
+        size = 9 if options else 144
+        assert space.bytes_per_model() == {"maps": 2 * 5 * size}
 
+    @pytest.mark.tensorflow
     def test_dead_maps_are_counted(self):
         space = ModelSpace(probes(), measures=["maps"])
         silent = encoder(0)
@@ -115,6 +124,7 @@ class TestAffinity(TestCase):
         assert affinity[0, 1] == 0.0 and affinity[0, 0] == 0.0
 
 
+@pytest.mark.tensorflow
 class TestRank:
     def test_order(self, space):
         affinity = space.affinity("cka")
@@ -127,48 +137,38 @@ class TestRank:
             expected = affinity[2, space.names.index(name)]
             assert score == pytest.approx(float(expected))
 
-    def test_relative_comes_first(self):
-        space = filled(measures=["maps", "edges"])
-        near = encoder(2)
-        for weight in near.weights:
-            weight.assign(weight + 0.01 * np.random.normal(size=weight.shape))
-        space.add("near 2", near)
+    def test_relative_comes_first(self, grown):
         for measure in ("maps", "edges"):
-            assert space.rank("near 2", measure)[0][0] == "net 2"
-            assert space.rank("net 2", measure)[0][0] == "near 2"
+            assert grown.rank("near 2", measure)[0][0] == "net 2"
+            assert grown.rank("net 2", measure)[0][0] == "near 2"
 
-    def test_tree(self):
+    def test_tree(self, grown, tmp_path):
         hierarchy = pytest.importorskip("scipy.cluster.hierarchy")
-        space = filled(measures=["maps"])
-        near = encoder(2)
-        for weight in near.weights:
-            weight.assign(1.001 * weight)
-        space.add("near 2", near)
-        tree = space.tree()
-        assert tree.shape == (4, 4)
-        # The two that are nearly equal are joined first.
-        assert set(tree[0, :2]) == {2, 4}
+        tree = grown.tree()
+        assert tree.shape == (5, 4)
+        # The two that are equal are joined first, then those nearly so.
+        assert set(tree[0, :2]) == {1, 4} and set(tree[1, :2]) == {2, 5}
         assert tree[0, 2] == pytest.approx(0.0, abs=0.01)
         leaves = hierarchy.dendrogram(tree, no_plot=True)["leaves"]
-        assert abs(leaves.index(2) - leaves.index(4)) == 1
+        assert abs(leaves.index(2) - leaves.index(5)) == 1
+        grown.plot(tmp_path / "space.png")
+        with Image.open(tmp_path / "space.png") as picture:
+            assert picture.size == (1100, 500)
 
 
+@pytest.mark.tensorflow
 class TestFiles(TestCase):
-    def test_saved_and_loaded(self, space, tmp_path):
-        space.save(tmp_path / "space.npz")
-        loaded = ModelSpace.load(tmp_path / "space.npz")
-        assert loaded.names == space.names and loaded.dead == space.dead
+    def test_saved_and_loaded(self, space, grown):
+        """Another network meets the same images and settings."""
+        assert grown.names == [*space.names, "again", "near 2"]
+        assert grown.dead == {**space.dead, "again": 0, "near 2": 0}
         for measure in ALL:
-            np.testing.assert_array_equal(
-                loaded.affinity(measure), space.affinity(measure)
-            )
-        # Another network meets the same images and settings.
-        loaded.add("again", encoder(1))
-        for measure in ALL:
+            affinity = grown.affinity(measure)
             self.assert_all_close(
-                loaded.affinity(measure)[4, :4],
-                space.affinity(measure)[1],
-                atol=1e-6,
+                affinity[:4, :4], space.affinity(measure), atol=1e-6
+            )
+            self.assert_all_close(
+                affinity[4, :4], space.affinity(measure)[1], atol=1e-6
             )
 
     def test_other_files(self, tmp_path):
@@ -200,6 +200,7 @@ class TestCurves(TestCase):
             assert sorted(distances)[0] < 1e-6
             assert np.abs(end).max() > 1e-3
 
+    @pytest.mark.tensorflow
     def test_levels(self):
         model = encoder(0, size=8)
         levels = (255 * probes(3, 8)).astype("uint8")
@@ -222,6 +223,7 @@ class TestCurves(TestCase):
         self.assert_all_close(ends, np.array(expected), atol=0.02)
 
 
+@pytest.mark.tensorflow
 class TestErrors:
     @pytest.mark.parametrize(
         "images, options, message",
@@ -251,16 +253,16 @@ class TestErrors:
 
     def test_measure(self):
         with pytest.raises(ValueError, match="keeps .*'maps'.*'cka'"):
-            filled(measures=["maps"]).affinity("cka")
+            ModelSpace(probes(), measures=["maps"]).affinity("cka")
 
     def test_too_few(self):
-        space = ModelSpace(probes())
+        space = ModelSpace(probes(), measures=["cka"])
         space.add("one", encoder())
         with pytest.raises(ValueError, match="two networks.*1"):
-            space.affinity()
+            space.affinity("cka")
 
     def test_networks(self):
-        space = ModelSpace(probes())
+        space = ModelSpace(probes(), measures=["cka"])
         x, y = keras.Input((12, 12, 3)), keras.Input((12, 12, 3))
         with pytest.raises(ValueError, match="'pair' with inputs"):
             space.add("pair", keras.Model([x, y], x + y))

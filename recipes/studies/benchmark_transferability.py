@@ -1,6 +1,6 @@
 """What attribution maps and their comparison cost.
 
-    python recipes/benchmark_transferability.py
+    python recipes/studies/benchmark_transferability.py
 
 - maps: milliseconds an image for each method, on a scene encoder (32 pixels)
   and on MobileNetV2 (96 pixels, random weights), with XLA and without, as a
@@ -8,8 +8,8 @@
   plain network in a compiled function, to the images.
 - memory: the largest resident size that maps of `--images` images add, in a
   process of its own for each batch size.
-- zoo: seconds to add the thirteen scene encoders to a `ModelSpace`, one by one,
-  and for the readouts that they stand for.
+- zoo: seconds to add the thirteen scene encoders to a `ModelSpace`, one by one
+  (`rank_transferability.py` prints those of the readouts that it stands for).
 - space: bytes a network, seconds of a query among 13 to 10,000 networks
   (columns; beyond the thirteen they are random vectors), and by what power of
   the number it grows; and how well compressed maps keep the order of affinities
@@ -18,50 +18,42 @@
 Medians of `--rounds`. Written to `--output`: `report.json`.
 """
 
-import argparse
-import functools
 import itertools
-import pathlib
 import time
 
+from keras_vipa.utils import recipe
+
+# isort: split
 import keras
 import numpy as np
+from latency import added_memory
+from latency import in_new_process
+from latency import take_turns
 
 from keras_vipa import datasets
 from keras_vipa.applications import SceneEncoders
-from keras_vipa.applications import scene_encoders
-from keras_vipa.datasets.scene_tasks import TASKS
 from keras_vipa.layers import AttributionGradient
-from keras_vipa.layers.attribution_gradient import METHODS
-from keras_vipa.layers.input_gradient import input_gradient
 from keras_vipa.transferability import ModelSpace
 from keras_vipa.transferability import attribution_maps
-from keras_vipa.transferability.attribution import batches_of
-from keras_vipa.transferability.attribution import map_runner
-from keras_vipa.transferability.measures import average_ranks
+from keras_vipa.transferability import rank_correlations
 from keras_vipa.utils import reports
-from keras_vipa.utils.latency import added_memory
-from keras_vipa.utils.latency import in_new_process
-from keras_vipa.utils.latency import take_turns
 
+METHODS = (
+    "saliency",
+    "gradient_x_input",
+    "epsilon_lrp",
+    "integrated_gradients",
+)
 COUNTS = (13, 100, 1000, 10000)
 STORES = ({}, {"pool": 8}, {"pool": 4}, {"projection": 64}, {"projection": 16})
 
 
-def parse():
+def options(add):
     """The options."""
-    parser = argparse.ArgumentParser(
-        prog="benchmark_transferability.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
     add("--images", type=int, default=32)
     add("--rounds", type=int, default=3)
     add("--batches", type=int, nargs="+", default=(4, 8, 16, 32))
     add("--largest", type=int, default=10000, help="networks in a space")
-    add("--output", default="results/benchmark_transferability")
-    return parser
 
 
 def networks():
@@ -77,9 +69,22 @@ def floor(model):
     """One forward and one backward pass of a batch, compiled."""
     import tensorflow as tf
 
-    return tf.function(
-        lambda x: input_gradient(lambda y: model(y, training=False), x)
-    )
+    @tf.function
+    def run(images):
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            total = tf.reduce_sum(model(images, training=False))
+        return tape.gradient(total, images)
+
+    return lambda batch: run(tf.constant(batch)).numpy()
+
+
+def map_runner(model, size, method, xla):
+    """Maps of a batch, compiled."""
+    images = keras.Input((size, size, 3))
+    runner = keras.Model(images, AttributionGradient(model, method)(images))
+    runner.compile(jit_compile=xla)
+    return runner.predict_on_batch
 
 
 def time_maps(args):
@@ -87,16 +92,14 @@ def time_maps(args):
     rows = []
     for name, (model, size) in networks().items():
         images = datasets.scenes(args.images, size=size).array()
-        batches = [images[part] for part in batches_of(len(images), 32)]
+        batches = np.split(images, range(32, len(images), 32))
         # Made once: what is timed is the work, not the compilation.
         functions = {"floor": floor(model)}
-        for method, xla in itertools.product(METHODS[1:], (False, True)):
-            layer = AttributionGradient(model, method)
-            run = map_runner(layer, images, None, xla)
+        for method, xla in itertools.product(METHODS, (False, True)):
             label = f"{method}{', XLA' if xla else ''}"
-            functions[label] = functools.partial(run, classes=None)
+            functions[label] = map_runner(model, size, method, xla)
         runners = {
-            label: lambda f=f: [np.asarray(f(batch)) for batch in batches]
+            label: lambda f=f: [f(batch) for batch in batches]
             for label, f in functions.items()
         }
         seconds = take_turns(runners, args.rounds)
@@ -118,22 +121,16 @@ def memory_of_maps(images, batch_size):
 
 
 def time_zoo(args):
-    """Maps of a zoo, one network after the other, and what they stand for."""
+    """Maps of a zoo, one network after the other."""
     model = SceneEncoders("scene_encoders")
-    encoders = {task: model.get_layer(task) for task in TASKS}
     probes = datasets.scenes(args.images, seed=1).images
     space, took = ModelSpace(probes, measures=["maps"]), []
-    for name, encoder in encoders.items():
+    for task in model.output:
         start = time.perf_counter()
-        space.add(name, encoder)
+        space.add(task, model.get_layer(task))
         took.append(time.perf_counter() - start)
-    start = time.perf_counter()
-    world = datasets.scenes(1300, seed=2)
-    problems = scene_encoders.features_and_targets(encoders, world)
-    scene_encoders.readout_errors(problems)
     row = {"first network": took[0], "last network": took[-1]}
-    row |= {"all": sum(took), "readouts": time.perf_counter() - start}
-    return rounded(row)
+    return rounded(row | {"all": sum(took)})
 
 
 def rounded(row):
@@ -152,14 +149,14 @@ def time_queries(args):
     for options in STORES:
         name = " ".join(f"{k} {v}" for k, v in options.items())
         space = ModelSpace(probes, measures=["maps"], **options)
-        for task in TASKS:
+        for task in model.output:
             space.add(task, model.get_layer(task))
-        affinity = space.affinity()
-        ranks = average_ranks(affinity[np.triu_indices(len(TASKS), 1)])
-        exact = ranks if exact is None else exact
+        pairs = np.triu_indices(len(space.names), 1)
+        affinities = space.affinity()[pairs][:, None]
+        exact = affinities if exact is None else exact
         kept = space.bytes_per_model()["maps"]
         row = {"kept": name or "pixels", "bytes": kept}
-        row["order"] = float(np.corrcoef(ranks, exact)[0, 1])
+        row["order"] = float(rank_correlations(affinities, exact)[0])
         for count in COUNTS:
             # Pixels of so many would fill the memory of a small machine.
             fits = count <= args.largest and count * kept < 2e9
@@ -178,14 +175,12 @@ def query(space, count, rounds):
         vector = generator.normal(size=vectors[0].size)
         vectors.append(vector.astype("float16"))
         space.names.append(f"simulated {len(vectors)}")
-    seconds = take_turns({"query": lambda: space.rank(TASKS[0])}, rounds)
+    seconds = take_turns({"query": lambda: space.rank(space.names[0])}, rounds)
     return seconds["query"]
 
 
 def main(args):
     """Measure, print, write."""
-    output = pathlib.Path(args.output)
-    output.mkdir(parents=True, exist_ok=True)
     maps = time_maps(args)
     print(reports.format_table(maps), flush=True)
     memory = [
@@ -198,8 +193,8 @@ def main(args):
     queries = time_queries(args)
     print(reports.format_table(queries))
     results = {"maps": maps, "memory": memory, "zoo": zoo, "space": queries}
-    reports.write_report(output / "report.json", vars(args), [0], results)
+    recipe.write_report(args, results)
 
 
 if __name__ == "__main__":
-    reports.run_recipe(main, parse())
+    recipe.run(main, options, seeds=None)

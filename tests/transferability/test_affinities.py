@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from keras_vipa.transferability import measures
+from keras_vipa.transferability import affinities
+
+# Arrays alone: the same on every backend.
+pytestmark = pytest.mark.tensorflow
 
 
 def normal(*shape, seed=0):
@@ -28,7 +31,7 @@ PAIRS = [(i, j) for i in range(6) for j in range(i + 1, 6)]
 
 class TestMaps:
     def product(self, one, other, **options):
-        vectors = [measures.map_vector(x, **options)[0] for x in (one, other)]
+        vectors = [affinities.map_vector(x, **options)[0] for x in (one, other)]
         return float(vectors[0] @ vectors[1])
 
     def test_mean_cosine(self):
@@ -47,13 +50,13 @@ class TestMaps:
     def test_dead_maps_have_no_cosine(self):
         dead = ONE.copy()
         dead[[1, 3]] = 0.0
-        vector, count = measures.map_vector(dead)
+        vector, count = affinities.map_vector(dead)
         assert count == 2 and np.isfinite(vector).all()
         assert float(vector @ vector) == pytest.approx(3 / 5)
 
     def test_pooling(self):
         cells = ONE.reshape(5, 2, 4, 2, 3).mean(axis=(2, 4))
-        np.testing.assert_allclose(measures.pooled(ONE, 2), cells)
+        np.testing.assert_allclose(affinities.pooled(ONE, 2), cells)
         others = OTHER.reshape(5, 2, 4, 2, 3).mean(axis=(2, 4))
         expected = np.mean([cosine(*pair) for pair in zip(cells, others)])
         assert self.product(ONE, OTHER, pool=2) == pytest.approx(
@@ -64,7 +67,7 @@ class TestMaps:
         ramp = np.arange(5.0)[None, :, None] * np.ones((1, 5, 5))
         # Rows 0 1 and 2 3 4.
         np.testing.assert_allclose(
-            measures.pooled(ramp, 2)[0], [[0.5, 0.5], [3.0, 3.0]]
+            affinities.pooled(ramp, 2)[0], [[0.5, 0.5], [3.0, 3.0]]
         )
 
     def test_projection_keeps_cosines_about_as_they_are(self):
@@ -84,7 +87,7 @@ class TestFeatures:
         one, other = (x - x.mean(axis=0) for x in (FEATURES, MORE))
         edges = [[cosine(x[i], x[j]) for i, j in PAIRS] for x in (one, other)]
         expected = spearman(*edges)
-        actual = self.product(measures.edge_vector)
+        actual = self.product(affinities.edge_vector)
         assert actual == pytest.approx(expected, abs=1e-6)
 
     def test_rsa(self):
@@ -93,7 +96,7 @@ class TestFeatures:
             [np.corrcoef(x[i], x[j])[0, 1] for i, j in PAIRS]
             for x in (one, other)
         ]
-        actual = self.product(measures.rsa_vector)
+        actual = self.product(affinities.rsa_vector)
         assert actual == pytest.approx(spearman(*pairs), abs=1e-6)
 
     def test_cka(self):
@@ -102,14 +105,14 @@ class TestFeatures:
         expected = np.linalg.norm(other.T @ one) ** 2 / (
             np.linalg.norm(one.T @ one) * np.linalg.norm(other.T @ other)
         )
-        actual = self.product(measures.cka_vector)
+        actual = self.product(affinities.cka_vector)
         assert actual == pytest.approx(expected, abs=1e-6)
 
     @pytest.mark.parametrize(
         "name", ["edge_vector", "rsa_vector", "cka_vector"]
     )
     def test_what_does_not_matter(self, name):
-        function = getattr(measures, name)
+        function = getattr(affinities, name)
         rotation, _ = np.linalg.qr(normal(7, 7, seed=2))
         expected = self.product(function)
         if name != "rsa_vector":
@@ -124,17 +127,17 @@ class TestFeatures:
         assert self.product(function, MORE, MORE) == pytest.approx(1.0)
 
     def test_graph_is_nodes_and_edges(self):
-        nodes = [measures.map_vector(x)[0] for x in (ONE, OTHER)]
-        edges = [measures.edge_vector(x) for x in (FEATURES, MORE)]
-        graphs = [measures.graph_vector(*x, 0.3) for x in zip(nodes, edges)]
+        nodes = [affinities.map_vector(x)[0] for x in (ONE, OTHER)]
+        edges = [affinities.edge_vector(x) for x in (FEATURES, MORE)]
+        graphs = [affinities.graph_vector(*x, 0.3) for x in zip(nodes, edges)]
         expected = nodes[0] @ nodes[1] + 0.3 * (edges[0] @ edges[1])
         assert graphs[0] @ graphs[1] == pytest.approx(expected, abs=1e-6)
 
     def test_equal_features_have_no_edges(self):
-        vector = measures.edge_vector(np.ones((4, 3)))
+        vector = affinities.edge_vector(np.ones((4, 3)))
         np.testing.assert_array_equal(vector, 0.0)
 
 
 def test_average_ranks():
-    ranks = measures.average_ranks(np.array([3.0, 1.0, 3.0, 2.0, 3.0]))
+    ranks = affinities.average_ranks(np.array([3.0, 1.0, 3.0, 2.0, 3.0]))
     assert ranks.tolist() == [4.0, 1.0, 4.0, 2.0, 4.0]

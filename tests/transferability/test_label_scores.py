@@ -9,6 +9,10 @@ from keras_vipa.transferability import h_score
 from keras_vipa.transferability import leep
 from keras_vipa.transferability import log_me
 from keras_vipa.transferability import nce
+from keras_vipa.transferability import readout_error
+
+# Arrays alone: the same on every backend.
+pytestmark = pytest.mark.tensorflow
 
 LABELS = np.array([0, 0, 1, 1, 2, 2, 0, 1])
 
@@ -93,7 +97,7 @@ class TestLogME:
         y = normal(20, 1, seed=2) + normal(20, 3)[:, :1]
         features = np.c_[normal(20, 3), normal(20, size - 3, seed=1)]
         score = log_me(features, y, steps=1000, tolerance=1e-9)
-        rates = np.exp(np.linspace(-6, 6, 121))
+        rates = np.exp(np.linspace(-6, 6, 61))
         found = max(
             self.evidence(features, y[:, 0], alpha, beta)
             for alpha in rates
@@ -129,6 +133,36 @@ class TestLogME:
         )
 
 
+class TestReadout:
+    def test_is_ridge_regression(self):
+        """In its primal form, by the best strength on a fifth."""
+        features = normal(60, 3)
+        targets = features @ normal(3, 2, seed=1) + normal(60, 2, seed=2)
+        scaled = (features - features[:40].mean(0)) / (
+            features[:40].std(0) + 1e-3
+        )
+
+        def error(train, test, strength):
+            x, y = scaled[train], targets[train] - targets[train].mean(0)
+            kernel = x.T @ x + strength * np.eye(3)
+            found = scaled[test] @ np.linalg.solve(kernel, x.T @ y)
+            residual = found + targets[train].mean(0) - targets[test]
+            return (residual**2).sum() / len(residual)
+
+        strengths = (0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0)
+        best = min(strengths, key=lambda s: error(slice(32), slice(32, 40), s))
+        expected = error(slice(40), slice(40, 60), best)
+        expected /= targets[40:].var(axis=0).sum()
+        actual = readout_error(features, targets, 40)
+        assert actual == pytest.approx(expected)
+
+    def test_features_that_say_nothing(self):
+        targets = normal(400, 2)
+        for features in (np.zeros((400, 3)), normal(400, 3, seed=1)):
+            error = readout_error(features, targets, 200)
+            assert error == pytest.approx(1.0, abs=0.1)
+
+
 @pytest.mark.parametrize("score", [leep, h_score, log_me])
 def test_useful_features_win(score):
     labels = np.arange(60) % 3
@@ -155,6 +189,8 @@ def test_useful_features_win(score):
         (log_me, ([[1.0], [np.nan]], [0, 1]), "must be finite"),
         (log_me, ([[1.0], [2.0]], [[0], [1]]), r"\(2, 1\), dtype=int"),
         (log_me, ([[1.0], [2.0]], [[0.0], [np.nan]]), "finite float targets"),
+        (readout_error, (normal(9, 2), normal(9), 6), r"\(9, 2\) and \(9,\)"),
+        (readout_error, (normal(9, 2), normal(9, 1), 9), "to 8.*labels=9"),
     ],
 )
 def test_errors(score, arguments, message):
