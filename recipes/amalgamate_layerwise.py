@@ -55,7 +55,6 @@ from keras_vipa.amalgamation import LayerwiseAmalgamator
 from keras_vipa.amalgamation import draw_width_curves
 from keras_vipa.amalgamation import width_curves
 from keras_vipa.utils import scoreboard
-from keras_vipa.utils.files import read_model
 
 PRESETS = {"digits": ("0_4", "5_9"), "emoji": ("0_4", "5_8")}
 LABELS_PER_CLASS = {"digits": 12, "emoji": 30}
@@ -85,7 +84,7 @@ def load_task(args):
     if not args.teachers:
         train, test = datasets.named(name)
         return None, train, test, datasets.class_groups(train.num_classes(), 2)
-    models = [read_model(path) for path in args.teachers]
+    models = [recipe.read_model(path) for path in args.teachers]
     size = models[0].input_shape[1:3]
     train, test = datasets.named(name, None if None in size else size)
     sizes = train.info.get("original_size", [size])

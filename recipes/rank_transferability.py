@@ -41,7 +41,6 @@ from keras_vipa import datasets
 from keras_vipa import transferability
 from keras_vipa.applications import SceneEncoders
 from keras_vipa.utils import reports
-from keras_vipa.utils.files import read_model
 from keras_vipa.utils.images import fit_picture
 
 LABELS, TESTS, RELEVANT, PREDICTABLE = 300, 1000, 3, 0.85
@@ -184,7 +183,7 @@ def table_of(rows):
 
 def rank_models(args):
     """Encoders of the user's: the ranking for each as the target."""
-    models = {path: read_model(path) for path in args.models}
+    models = {path: recipe.read_model(path) for path in args.models}
     found = datasets.read_pictures(
         args.images, "photographs", args.probes, seed=args.seeds[0]
     )

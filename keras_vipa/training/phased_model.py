@@ -5,10 +5,14 @@ import math
 import keras
 from keras import ops
 
-from keras_vipa.training import callbacks as training_callbacks
 from keras_vipa.training.backup import PhaseBackup
 from keras_vipa.training.batches import Batches
 from keras_vipa.training.batches import in_blocks
+from keras_vipa.training.callbacks import Clock
+from keras_vipa.training.callbacks import EpochSeed
+from keras_vipa.training.callbacks import FiniteGuard
+from keras_vipa.training.callbacks import Progress
+from keras_vipa.training.callbacks import TimedRate
 
 
 class PhasedModel(keras.Model):
@@ -236,32 +240,22 @@ class PhasedModel(keras.Model):
         cache_bytes = self.cache_bytes if cache_bytes is None else cache_bytes
         self._check_phases(epochs, "epochs")
         self._check_phases(optimizers or {}, "optimizers")
-        clock = minutes and training_callbacks.Clock(minutes)
+        clock = minutes and Clock(minutes)
+        options = batch_size, cache_bytes, cache_dtype
         histories = {}
         for phase in [phase for phase in self.phases if epochs.get(phase)]:
             self.set_phase(phase)
             backup = backup_dir and PhaseBackup(self, backup_dir, phase)
             if backup and backup.load_finished():
                 continue
-            options = batch_size, cache_bytes, cache_dtype
             batches = self.phase_batches(data, labels, *options)
             optimizer = (optimizers or {}).get(phase)
             if optimizer is None:
                 steps = _number_of_batches(batches) * epochs[phase]
                 optimizer = self.default_optimizer(None if clock else steps)
             self.compile(optimizer, jit_compile=jit_compile)
-            own = [training_callbacks.EpochSeed(self.seed, batches)]
-            if clock:
-                rate = self.learning_rates[phase]
-                own.append(training_callbacks.TimedRate(clock, rate))
-            if backup:
-                # Before averages are put in the place of the weights.
-                own.append(backup.callback())
-            if getattr(optimizer, "use_ema", False):
-                own.append(keras.callbacks.SwapEMAWeights(True))
-            if verbose:
-                own.append(training_callbacks.Progress(phase))
-            with training_callbacks.FiniteGuard(phase) as guard:
+            own = self._callbacks(batches, optimizer, clock, backup, verbose)
+            with FiniteGuard(phase) as guard:
                 history = self.fit(
                     batches,
                     epochs=epochs[phase],
@@ -276,6 +270,20 @@ class PhasedModel(keras.Model):
             if backup:
                 backup.save_finished()
         return histories
+
+    def _callbacks(self, batches, optimizer, clock, backup, verbose):
+        """What `fit` needs around it in this phase, in this order."""
+        callbacks = [EpochSeed(self.seed, batches)]
+        if clock:
+            callbacks.append(TimedRate(clock, self.learning_rates[self.phase]))
+        if backup:
+            # Before averages are put in the place of the weights.
+            callbacks.append(backup.callback())
+        if getattr(optimizer, "use_ema", False):
+            callbacks.append(keras.callbacks.SwapEMAWeights(True))
+        if verbose:
+            callbacks.append(Progress(self.phase))
+        return callbacks
 
     def _check_phases(self, given, name):
         unknown = [phase for phase in given if phase not in self.phases]

@@ -4,8 +4,6 @@ import contextlib
 import pathlib
 import tempfile
 
-import keras
-
 
 @contextlib.contextmanager
 def written_beside(path):
@@ -32,25 +30,3 @@ def written_beside(path):
         if path.is_dir():
             path.rename(part.with_suffix(".replaced"))
         part.replace(path)
-
-
-def read_model(path):
-    """Load a Keras model that a user names.
-
-    Args:
-        path: string or path of a `.keras` file.
-
-    Returns:
-        A `keras.Model`, not compiled.
-
-    Raises:
-        ValueError: If there is no such file, or if it is not a Keras model;
-            in one line.
-    """
-    if not pathlib.Path(path).is_file():
-        raise ValueError(f"There is no model file. Received: {path}")
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except Exception as error:
-        reason = str(error).split("\n")[0]
-        raise ValueError(f"{path} is not a Keras model: {reason}") from error

@@ -131,3 +131,27 @@ def write_report(arguments, results, **more):
     path = arguments.output / "report.json"
     seeds = getattr(arguments, "seeds", [])
     reports.write_report(path, vars(arguments), seeds, results, **more)
+
+
+def read_model(path):
+    """Load a Keras model that a user names.
+
+    Args:
+        path: string or path of a `.keras` file.
+
+    Returns:
+        A `keras.Model`, not compiled.
+
+    Raises:
+        ValueError: If there is no such file, or if it is not a Keras model;
+            in one line.
+    """
+    if not pathlib.Path(path).is_file():
+        raise ValueError(f"There is no model file. Received: {path}")
+    try:
+        import keras
+
+        return keras.saving.load_model(path, compile=False)
+    except Exception as error:
+        reason = str(error).split("\n")[0]
+        raise ValueError(f"{path} is not a Keras model: {reason}") from error
