@@ -26,6 +26,9 @@ from keras_vipa.datasets import read_pictures
 from keras_vipa.utils import reports
 from keras_vipa.utils.images import fit_picture
 
+# Of the photographs for the file that takes any size.
+ANY_SIZE = 256
+
 
 def options(add):
     """The options."""
@@ -63,11 +66,11 @@ def main(args):
     model = DIN(args.variant, weights=args.weights)
     styles = read(args.style, "paintings", args.style_size, args.samples)
     codes = np.asarray(model.style_code(styles))
-    photograph = read(args.content, "photographs", 256, 1)[0]
+    photograph = read(args.content, "photographs", ANY_SIZE, 1)[0]
     jobs = [("style", None, model.style_model(), {"style": styles})]
     for size in (*args.sizes, None):
         photographs = read(
-            args.content, "photographs", size or 256, args.samples
+            args.content, "photographs", size or ANY_SIZE, args.samples
         )
         chosen = itertools.islice(itertools.cycle(codes), len(photographs))
         samples = {"content": photographs, "code": np.stack(list(chosen))}

@@ -37,7 +37,7 @@ from keras_vipa.utils import reports
 from keras_vipa.utils.images import fit_picture
 from keras_vipa.utils.images import save_picture
 
-SMOKE = {"steps": 2, "size": 32, "crops": 8, "height": 64}
+SMOKE = {"steps": 1, "size": 32, "crops": 4, "height": 64, "styles": 1}
 
 
 def options(add):

