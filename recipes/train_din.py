@@ -29,7 +29,6 @@ How `din_mobile` was trained is in `saved_models/README.md`; the paper trained
 on MS-COCO and WikiArt for what we recall as 160,000 steps.
 """
 
-import concurrent.futures
 import time
 import zlib
 
@@ -54,7 +53,6 @@ from keras_vipa.utils.images import save_picture
 
 RATE = 2e-3
 ZOOM = (1.0, 2.5)
-BLOCK = 2000
 HELD_BACK = (4, 6)
 # Of the contents, where there is grain.
 WITHOUT_DETAIL = 0.1
@@ -120,22 +118,9 @@ def split(photographs, paintings):
     return parts, held
 
 
-def draw_crops(pictures, count, size, seed, widen=False):
-    """Crops in blocks, by as many threads as there are processors."""
-    starts = range(0, count, BLOCK)
-
-    def block(start):
-        number = min(BLOCK, count - start)
-        seeds = [seed, start // BLOCK]
-        return random_crops(pictures, number, size, seeds, ZOOM, widen)
-
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        return np.concatenate(list(pool.map(block, starts)))
-
-
 def draw_contents(photographs, args, size, seed):
     """Crops of photographs; where there is grain, some without any detail."""
-    contents = draw_crops(photographs, args.crops[0], size, seed)
+    contents = random_crops(photographs, args.crops[0], size, seed, ZOOM)
     if args.grain:
         count = round(WITHOUT_DETAIL * len(contents))
         contents[:count] = smooth_pictures(count, size, seed)
@@ -188,7 +173,8 @@ def main(args):
         f"{len(photographs)} photographs, {len(paintings)} styles", flush=True
     )
     contents = draw_contents(photographs, args, size, seed)
-    styles = draw_crops(paintings, args.crops[1], style_size, seed, True)
+    count = args.crops[1]
+    styles = random_crops(paintings, count, style_size, seed, ZOOM, True)
     minutes = args.minutes
     minutes = minutes and minutes - (time.monotonic() - start) / 60
     pairs = StylePairs(

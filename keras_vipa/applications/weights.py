@@ -48,8 +48,8 @@ WEIGHTS = {
     },
     "din_mobile": {
         "file": "din_mobile.weights.h5",
-        "sha256": "a1a70aeccf31ea61938b06f9ce89ee20"
-        "b6b8891de5498063286916733bcbf9a6",
+        "sha256": "f556a472ab2c607afd9d165105fd0ad7"
+        "8757220aada51b4cab2869bc5025b78a",
         "variant": "mobile",
         "parameters": 279587,
         "command": "python recipes/train_din.py, see saved_models/README.md",

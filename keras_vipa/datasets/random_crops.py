@@ -1,7 +1,12 @@
 """Random crops of photographs and style pictures."""
 
+import concurrent.futures
+
 import numpy as np
 from PIL import Image
+
+# Crops that one thread draws.
+BLOCK = 2000
 
 
 def random_crops(pictures, count, size, seed=0, zoom=(1.0, 2.0), widen=False):
@@ -30,7 +35,19 @@ def random_crops(pictures, count, size, seed=0, zoom=(1.0, 2.0), widen=False):
     >>> random_crops([picture], count=5, size=32).shape
     (5, 32, 32, 3)
     """
-    generator = np.random.default_rng(seed)
+
+    def block(number):
+        amount = min(BLOCK, count - number * BLOCK)
+        # The first block is what the seed alone would give.
+        generator = np.random.default_rng([seed, number])
+        return _crops(pictures, amount, size, generator, zoom, widen)
+
+    numbers = range(max(1, -(-count // BLOCK)))
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        return np.concatenate(list(pool.map(block, numbers)))
+
+
+def _crops(pictures, count, size, generator, zoom, widen):
     crops = np.empty((count, size, size, 3), "uint8")
     for index in range(count):
         picture = pictures[generator.integers(len(pictures))]
