@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import time
 
 import keras
 
@@ -22,10 +23,8 @@ class PhaseBackup:
         self.finished = self.folder / f"{phase}.weights.h5"
 
     def callback(self):
-        """Callback that saves each epoch, and continues after the last one."""
-        return keras.callbacks.BackupAndRestore(
-            self.unfinished, double_checkpoint=True
-        )
+        """Callback that saves epochs, and continues after the last one."""
+        return EpochBackup(self.unfinished, self.model.backup_seconds)
 
     def load_finished(self):
         """Load the state at the end of the phase; False if it is not there."""
@@ -40,3 +39,23 @@ class PhaseBackup:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.model.save_weights(part)
         os.replace(part, self.finished)
+
+
+class EpochBackup(keras.callbacks.BackupAndRestore):
+    """Saves the state at the end of an epoch, but not too often.
+
+    Args:
+        folder: string or path.
+        seconds: float. Least time between two backups, and before the first:
+            where epochs are short, saving each would take longer than they do.
+    """
+
+    def __init__(self, folder, seconds):
+        super().__init__(folder, double_checkpoint=True)
+        self.seconds = seconds
+        self.last = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if time.monotonic() - self.last >= self.seconds:
+            super().on_epoch_end(epoch, logs)
+            self.last = time.monotonic()

@@ -73,6 +73,7 @@ class PhasedModel(keras.Model):
 
     learning_rates = {}
     cache_bytes = 2**30
+    backup_seconds = 0
 
     def __init__(self, phases, seed=0, **kwargs):
         super().__init__(**kwargs)
@@ -218,6 +219,8 @@ class PhasedModel(keras.Model):
             backup_dir: string or path. Folder for the state of the training;
                 a call with the same arguments continues after the last
                 complete epoch there. The folder may be removed at the end.
+                The attribute `backup_seconds` is the least time between two
+                backups; 0 for one an epoch.
             jit_compile: boolean, or `"auto"`, as in `compile`. Whether XLA
                 compiles the training step.
             callbacks: list of `keras.callbacks.Callback` for every phase.

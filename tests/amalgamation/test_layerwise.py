@@ -458,6 +458,7 @@ class TestFit(TestCase):
 
         def run(backup_dir=None, callbacks=()):
             amalgamator, _ = amalgamator_of(networks.dense_teacher)
+            amalgamator.backup_seconds = 0
             amalgamator.fit_stages(
                 vectors(16),
                 EPOCHS,

@@ -135,6 +135,8 @@ class LayerwiseAmalgamator(Amalgamator):
     """
 
     learning_rates = {"autoencoders": 1e-2, "layers": 1e-2, "joint": 3e-3}
+    # Small students on few images have epochs that take less than a backup.
+    backup_seconds = 20
 
     def __init__(
         self,
