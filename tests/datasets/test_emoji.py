@@ -13,6 +13,12 @@ def whole():
     return emoji("all")
 
 
+@pytest.fixture(scope="module")
+def parts():
+    """The three splits by their names; to read them takes a while."""
+    return {split: emoji(split) for split in SPLITS}
+
+
 def one(whole, hexcode, design=0):
     mask = (whole.info["hexcode"] == hexcode) & (whole.y("design") == design)
     chosen = whole.select(mask)
@@ -28,9 +34,9 @@ def names(picture, label):
     return known[value]
 
 
-def test_counts_are_those_of_the_card(whole):
+def test_counts_are_those_of_the_card(whole, parts):
     assert whole.images.shape == (6960, 32, 32, 3)
-    assert [len(emoji(split)) for split in SPLITS] == [4862, 714, 1384]
+    assert [len(parts[split]) for split in SPLITS] == [4862, 714, 1384]
     classes = {key: whole.num_classes(key) for key in whole.labels}
     assert classes == {
         "category": 9,
@@ -122,7 +128,7 @@ def test_known_labels(whole, hexcode, expected):
         assert (picture.info["name"][0], *found) == expected
 
 
-def test_known_keywords(whole):
+def test_known_keywords(whole, parts):
     apple = names(one(whole, "1F34E"), "keywords")
     assert {"fruit", "red", "food"} <= apple
     assert not apple & {"cat", "animal", "face"}
@@ -131,7 +137,7 @@ def test_known_keywords(whole):
     counts = whole.y("keywords").sum(axis=0)
     assert counts.min() >= 20
     for split in ("train", "test"):
-        assert emoji(split).y("keywords").any(axis=0).all()
+        assert parts[split].y("keywords").any(axis=0).all()
 
 
 def test_known_pixels(whole):
@@ -161,10 +167,9 @@ def test_skin_gets_darker_with_the_label(whole):
         assert brightness == sorted(brightness, reverse=True)
 
 
-def test_no_family_and_no_picture_on_two_sides(whole):
+def test_no_family_and_no_picture_on_two_sides(whole, parts):
     families, pictures = [], []
-    for split in SPLITS:
-        part = emoji(split)
+    for part in parts.values():
         families.append(set(part.info["family"].tolist()))
         pictures.append({image.tobytes() for image in part.images})
     assert len(set().union(*families)) == sum(map(len, families))
@@ -187,12 +192,12 @@ def test_variants_of_one_emoji_are_one_family(whole):
     assert found == {"1F3C3"}
 
 
-def test_split_is_stratified_by_category(whole):
+def test_split_is_stratified_by_category(whole, parts):
     counts = np.bincount(whole.y())
     for split, share in zip(SPLITS, (0.7, 0.1, 0.2)):
-        part = emoji(split)
+        part = parts[split]
         assert np.abs(np.bincount(part.y()) / counts - share).max() < 0.02
-    train = emoji("train")
+    train = parts["train"]
     assert set(train.y("subcategory").tolist()) == set(range(98))
 
 
