@@ -48,7 +48,7 @@ METHODS = "gradient_x_input saliency epsilon_lrp integrated_gradients".split()
 OTHERS = ("graph", "edges", "curves", "rsa", "cka")
 OWN = ("maps", "graph", "cka")
 SMOKE = {
-    "tasks": ["segment", "depth", "shape", "color", "bgcol"],
+    "tasks": ["depth", "shape", "color", "bgcol"],
     "methods": ["gradient_x_input"],
     "probes": 10,
 }
