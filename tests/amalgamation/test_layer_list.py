@@ -22,6 +22,22 @@ def narrowed(*teachers, widths):
     return narrow(lists, widths, seed=0, dtype=FLOAT32)
 
 
+def teacher_and_list(build):
+    """A fixture: a teacher of random weights, and its layer list."""
+
+    @pytest.fixture(scope="module")
+    def pair():
+        teacher = networks.randomize(build(3))
+        return teacher, LayerList.of(teacher, "teacher")
+
+    return pair
+
+
+conv = teacher_and_list(networks.conv_teacher)
+normalized = teacher_and_list(networks.normalized_teacher)
+residual = teacher_and_list(networks.residual_teacher)
+
+
 class TestPlainForm(TestCase):
     """A teacher's plain form computes what the teacher computes."""
 
@@ -35,9 +51,8 @@ class TestPlainForm(TestCase):
         self.assert_all_close(teacher(x), expected)
         assert np.ptp(logits) > 0.1
 
-    def test_normalization_is_absorbed_in_inference_mode(self):
-        teacher = networks.randomize(networks.normalized_teacher(3))
-        plain = LayerList.of(teacher, "teacher")
+    def test_normalization_is_absorbed_in_inference_mode(self, normalized):
+        teacher, plain = normalized
         x = networks.images()
         expected = np.log(np.asarray(teacher(x, training=False)))
         logits = np.asarray(plain.model(x))
@@ -51,11 +66,12 @@ class TestPlainForm(TestCase):
         assert "norm_1" not in names
         assert "norm_2" in names
 
-    def test_residual_network(self):
-        teacher = networks.randomize(networks.residual_teacher(3))
-        plain = LayerList.of(teacher, "teacher").model
+    def test_residual_network(self, residual):
+        teacher, plain = residual
         x = networks.images()
-        self.assert_all_close(plain(x), teacher(x, training=False), atol=1e-5)
+        self.assert_all_close(
+            plain.model(x), teacher(x, training=False), atol=1e-5
+        )
 
     def test_nested_and_shared_layers_and_operations(self):
         shared = layers.Dense(4, activation="tanh", name="shared")
@@ -111,8 +127,8 @@ class TestPlainForm(TestCase):
         student = narrowed(teacher, teacher, widths=[3, 3, 3]).model
         assert not student.non_trainable_weights
 
-    def test_the_teacher_is_left_alone(self):
-        teacher = networks.randomize(networks.normalized_teacher(3))
+    def test_the_teacher_is_left_alone(self, normalized):
+        teacher, _ = normalized
         before = [w.copy() for w in teacher.get_weights()]
         plain = LayerList.of(teacher, "teacher").model
         for weight in plain.weights:
@@ -187,29 +203,22 @@ def test_keras_applications(name):
 
 
 class TestLayers(TestCase):
-    def test_names_are_those_of_the_linear_layers(self):
-        teacher = LayerList.of(networks.conv_teacher(3), "teacher")
-        assert teacher.names == ["conv_1", "conv_2", "dense_1", "scores"]
+    def test_names_are_those_of_convolutions_dense_layers_and_blocks(
+        self, conv, residual
+    ):
+        assert conv[1].names == ["conv_1", "conv_2", "dense_1", "scores"]
+        assert residual[1].names == ["stem", "block_0", "block_1", "scores"]
 
-    def test_residual_blocks_are_layers(self):
-        teacher = LayerList.of(networks.residual_teacher(3), "teacher")
-        assert teacher.names == ["stem", "block_0", "block_1", "scores"]
-
-    def test_features_are_taken_before_the_activation(self):
-        teacher = networks.randomize(networks.conv_teacher(3))
-        layer_list = LayerList.of(teacher, "teacher")
-        taps = keras.Model(layer_list.model.inputs, layer_list.features)
+    def test_features_are_taken_before_the_activation(self, conv):
+        teacher, layer_list = conv
+        taps = keras.Model(layer_list.model.input, layer_list.features)
         x = networks.images()
         first = taps(x)[0]
         assert np.min(first) < -0.01
         self.assert_all_close(np.maximum(first, 0.0), teacher.layers[0](x))
 
-    def test_layers_in_a_row_are_the_network(self):
-        for teacher in (
-            networks.normalized_teacher(3),
-            networks.residual_teacher(3),
-        ):
-            layer_list = LayerList.of(networks.randomize(teacher), "teacher")
+    def test_layers_in_a_row_are_the_network(self, normalized, residual):
+        for _, layer_list in (normalized, residual):
             x = networks.images()
             value = x
             for number in range(len(layer_list)):
@@ -217,13 +226,14 @@ class TestLayers(TestCase):
             self.assert_all_close(value, layer_list.model(x), atol=1e-5)
 
 
+@pytest.mark.tensorflow
 class TestPairs(TestCase):
     def check(self, *teachers):
         check_pairs(
             [LayerList.of(t, f"teacher_{i}") for i, t in enumerate(teachers, 1)]
         )
 
-    def test_widths_and_normalization_may_differ(self):
+    def test_widths_and_normalization_may_differ(self, normalized):
         plain = keras.Sequential(
             [
                 keras.Input((8, 8, 3)),
@@ -237,23 +247,22 @@ class TestPairs(TestCase):
                 layers.Dense(9),
             ]
         )
-        self.check(networks.normalized_teacher(2), plain)
+        self.check(normalized[0], plain)
 
-    def test_other_kernel_is_named(self):
-        other = networks.conv_teacher(2)
+    def test_other_kernel_is_named(self, conv):
         other = keras.Sequential(
             [
                 keras.Input((8, 8, 3)),
                 layers.Conv2D(
                     4, 5, padding="same", activation="relu", name="wide"
                 ),
-                *other.layers[1:],
+                *networks.conv_teacher(2).layers[1:],
             ]
         )
         with pytest.raises(
             ValueError, match="'conv_1'.*kernel_size.*teacher_1 .*'wide'"
         ):
-            self.check(networks.conv_teacher(3), other)
+            self.check(conv[0], other)
 
     def test_shorter_network(self):
         with pytest.raises(ValueError, match="no further layer in teach"):
@@ -262,14 +271,12 @@ class TestPairs(TestCase):
                 networks.dense_teacher(2, (5,)),
             )
 
-    def test_other_image_size(self):
+    def test_other_image_size(self, conv):
         with pytest.raises(
             ValueError,
             match=r"teacher_1 takes \(8, 8, 3\), teacher_2 takes \(10",
         ):
-            self.check(
-                networks.conv_teacher(2), networks.conv_teacher(2, size=10)
-            )
+            self.check(conv[0], networks.conv_teacher(2, size=10))
 
     def test_layers_that_cannot_be_paired_are_named(self):
         image = keras.Input((8, 8, 3))
@@ -327,12 +334,10 @@ class TestNarrow(TestCase):
             (5,),
         ]
 
-    def test_residual_blocks_shrink_inside_and_get_linear_shortcuts(self):
-        student = narrowed(
-            networks.residual_teacher(2),
-            networks.residual_teacher(2),
-            widths=[6, 4, 8],
-        )
+    def test_residual_blocks_shrink_inside_and_get_linear_shortcuts(
+        self, residual
+    ):
+        student = narrow(2 * [residual[1]], [6, 4, 8], seed=0, dtype=FLOAT32)
         channels = {
             step.config["name"]: student.channels[index]
             for index, step in enumerate(student.steps)
@@ -345,12 +350,10 @@ class TestNarrow(TestCase):
         assert len(shortcuts) == 1
         assert len(student.end_steps(1)) == 2
 
-    def test_no_normalization_is_left_and_every_layer_has_a_bias(self):
-        student = narrowed(
-            networks.normalized_teacher(2),
-            networks.normalized_teacher(2),
-            widths=[5, 5],
-        )
+    def test_no_normalization_is_left_and_every_layer_has_a_bias(
+        self, normalized
+    ):
+        student = narrow(2 * [normalized[1]], [5, 5], seed=0, dtype=FLOAT32)
         kinds = [step.kind for step in student.steps]
         assert layers.BatchNormalization not in kinds
         assert layers.Rescaling in kinds
@@ -358,17 +361,14 @@ class TestNarrow(TestCase):
         assert len(student.model.weights) == 6
 
     def test_layers_that_a_teacher_froze_are_trained(self):
-        teacher = networks.conv_teacher(2)
+        teacher = networks.dense_teacher(2)
         teacher.trainable = False
-        student = narrowed(teacher, teacher, widths=[3, 3, 3]).model
-        assert len(student.trainable_weights) == 8
+        student = narrowed(teacher, teacher, widths=[3]).model
+        assert len(student.trainable_weights) == 4
 
     def test_initial_weights(self):
-        student = narrowed(
-            networks.dense_teacher(2, (40,), inputs=12),
-            networks.dense_teacher(2, (40,), inputs=12),
-            widths=[60],
-        ).model
+        teacher = networks.dense_teacher(2, (40,), inputs=12)
+        student = narrowed(teacher, teacher, widths=[60]).model
         kernel, bias = student.get_weights()[:2]
         # uniform(-v, v) with v = sqrt(3 / 12)
         assert np.abs(kernel).max() <= 0.5
@@ -392,7 +392,7 @@ class TestNarrow(TestCase):
         x = networks.images()
         for layer in first.layers[:2]:
             x = layer(x, training=False)
-        inside = keras.Model(student.inputs, student.layers[2].output)
+        inside = keras.Model(student.input, student.layers[2].output)
         self.assert_all_close(
             inside(networks.images(), training=False), x, atol=1e-5
         )

@@ -328,6 +328,7 @@ class TestMethods(TestCase):
         )
 
 
+@pytest.mark.tensorflow
 class TestErrors:
     @pytest.mark.parametrize(
         "options, message",
@@ -380,7 +381,6 @@ class TestErrors:
             AttributionGradient(model, target=0)
         AttributionGradient(linear()[0], target=np.int64(3))
 
-    @pytest.mark.tensorflow
     def test_no_way_to_the_output(self):
         x = keras.Input((4, 4, 3))
         model = keras.Model(x, ops.stop_gradient(x))
