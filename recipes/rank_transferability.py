@@ -41,6 +41,7 @@ from keras_vipa import datasets
 from keras_vipa import transferability
 from keras_vipa.applications import SceneEncoders
 from keras_vipa.utils import reports
+from keras_vipa.utils import scoreboard
 from keras_vipa.utils.images import fit_picture
 
 LABELS, TESTS, RELEVANT, PREDICTABLE = 300, 1000, 3, 0.85
@@ -168,17 +169,10 @@ def compare(args, seed):
 
 def table_of(rows):
     """A line a measure; mean and deviation over seeds."""
-    table = []
-    for name in dict.fromkeys(row["measure"] for row in rows):
-        same = [row for row in rows if row["measure"] == name]
-        table.append({"measure": name, "labels": same[0]["labels"]})
-        for key in list(same[0])[2:-1]:
-            values = np.array([row[key] for row in same], "float64")
-            cell = f"{values.mean():.3f}"
-            if len(values) > 1:
-                cell += f" ± {values.std(ddof=1):.3f}"
-            table[-1][key] = "" if np.isnan(values).any() else cell
-    return reports.format_table(table)
+    same = ["measure", "labels"]
+    columns = [key for key in rows[0] if key not in (*same, "seed")]
+    summary = scoreboard.summarize(rows, same, columns)
+    return scoreboard.format_summary(summary, 3)
 
 
 def rank_models(args):

@@ -33,7 +33,7 @@ from keras_vipa.applications import StylePairs
 from keras_vipa.applications import VGGFeatures
 from keras_vipa.datasets import random_crops
 from keras_vipa.datasets import read_pictures
-from keras_vipa.utils import reports
+from keras_vipa.utils import scoreboard
 
 matplotlib.use("Agg")
 MEASURES = ("style", "content", "wrong style")
@@ -183,18 +183,8 @@ def main(args):
             with_features(trainer, *part) for part in zip(contents, styles)
         ]
         rows += compare_variants(args, seed, features, *parts)
-    table = []
-    for name in args.variants:
-        found = [row for row in rows if row["variant"] == name]
-        cells = {
-            key: f"{np.mean([row[key] for row in found]):.3f} ± "
-            f"{np.std([row[key] for row in found], ddof=1):.3f}"
-            if len(found) > 1
-            else f"{found[0][key]:.3f}"
-            for key in MEASURES
-        }
-        table.append({"variant": name, **cells})
-    print(reports.format_table(table))
+    summary = scoreboard.summarize(rows, "variant", MEASURES)
+    print(scoreboard.format_summary(summary, 3))
     plot(args.output / "report.png", rows)
     recipe.write_report(args, rows)
 

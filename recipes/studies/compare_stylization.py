@@ -37,6 +37,7 @@ from keras_vipa.applications import DIN
 from keras_vipa.applications import din
 from keras_vipa.datasets import read_pictures
 from keras_vipa.utils import reports
+from keras_vipa.utils import scoreboard
 from keras_vipa.utils.images import fit_picture
 from keras_vipa.utils.images import save_picture
 
@@ -122,26 +123,6 @@ def drawer(model, styles, *strength):
     )
 
 
-def table_of(rows, seed):
-    """One line a system, means and intervals."""
-    table, summary = [], {}
-    for name in dict.fromkeys(row["system"] for row in rows):
-        found = [row for row in rows if row["system"] == name]
-        groups = [[row[key] for row in found] for key in ("content", "style")]
-        summary[name] = {
-            key: reports.mean_interval(
-                [row["measures"][key] for row in found], groups, seed
-            )
-            for key in found[0]["measures"]
-        }
-        cells = {
-            key: f"{mean:.3f} ({low:.3f} to {high:.3f})"
-            for key, (mean, low, high) in summary[name].items()
-        }
-        table.append({"system": name, **cells})
-    return reports.format_table(table), summary
-
-
 def main(args):
     """Draw, measure, write."""
     contents = read(args.content, "photographs", CONTENT_SIZE)
@@ -184,7 +165,10 @@ def main(args):
             pair = {"system": name, "content": content, "style": style}
             rows.append({**pair, "measures": row})
         sheet.append(np.concatenate(line, axis=1))
-    table, summary = table_of(rows, seed)
+    summary = scoreboard.summarize(
+        rows, "system", ["measures"], True, ["content", "style"], seed
+    )
+    table = scoreboard.format_summary(summary, 3)
     save_picture(output / "report.jpg", np.concatenate(sheet[:8]))
     reports.write_text(output / "report.md", table + "\n")
     recipe.write_report(args, rows, summary=summary)
