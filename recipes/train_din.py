@@ -169,14 +169,12 @@ def main(args):
     shown = [[fit_picture(p, style_size) for p in part] for part in held]
     # As it is on the average of training.
     shots = Snapshots(args.output, *shown, args.grain / 510.0)
-    print(
-        f"{len(photographs)} photographs, {len(paintings)} styles", flush=True
-    )
+    counts = f"{len(photographs)} photographs, {len(paintings)} styles"
+    print(counts, flush=True)
     contents = draw_contents(photographs, args, size, seed)
     count = args.crops[1]
     styles = random_crops(paintings, count, style_size, seed, ZOOM, True)
-    minutes = args.minutes
-    minutes = minutes and minutes - (time.monotonic() - start) / 60
+    minutes = args.minutes and args.minutes - (time.monotonic() - start) / 60
     pairs = StylePairs(
         {"content": contents},
         {"style": styles},
