@@ -36,7 +36,7 @@ run)
   # The package as it is when installed: with its weights inside.
   mkdir "$site/keras_vipa"
   ln -s "$PWD"/keras_vipa/* "$site/keras_vipa/"
-  ln -s "$PWD/saved_models" "$site/keras_vipa/saved_models"
+  ln -sfn "$PWD/saved_models" "$site/keras_vipa/saved_models"
   export PYTHONPATH=$site KERAS_BACKEND=jax PYTHONUNBUFFERED=1
   name=${NAME:-din}
   folder=$(mktemp -d)/$name
