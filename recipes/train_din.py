@@ -56,7 +56,7 @@ ZOOM = (1.0, 2.5)
 HELD_BACK = (4, 6)
 # Of the contents, where there is grain.
 WITHOUT_DETAIL = 0.1
-SMOKE = {"steps": (100, 100), "size": (16, 16), "crops": (8, 8), "batch": 1}
+SMOKE = {"steps": (4, 4), "size": (16, 16), "crops": (8, 8), "batch": 1}
 ON_A_CPU = {"size": (128, 192), "crops": (1200, 1200), "batch": 4}
 ON_A_GPU = {"size": (256, 256), "crops": (16000, 16000), "batch": 16}
 
@@ -175,16 +175,17 @@ def main(args):
     count = args.crops[1]
     styles = random_crops(paintings, count, style_size, seed, ZOOM, True)
     minutes = args.minutes and args.minutes - (time.monotonic() - start) / 60
+    every = min(100, max(args.steps))
     pairs = StylePairs(
         {"content": contents},
         {"style": styles},
         args.batch,
-        100,
+        every,
         seed,
         args.grain / 255.0,
         workers=8 if minutes else 1,
     )
-    epochs = [steps // 100 for steps in args.steps]
+    epochs = [steps // every for steps in args.steps]
     histories = trainer.fit_stages(
         pairs,
         dict(zip(("reconstruct", "stylize"), epochs)),
@@ -199,8 +200,7 @@ def main(args):
     )
     save_float16(model.network(), args.output / "din.weights.h5")
     losses = evaluate(trainer, held, args)
-    results = [{"held back": losses, "histories": histories}]
-    recipe.write_report(args, results)
+    recipe.write_report(args, [{"held back": losses, "histories": histories}])
     print("Held-back pictures:", losses)
 
 

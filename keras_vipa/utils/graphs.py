@@ -114,7 +114,8 @@ def record(model, unfold=True):
     Example:
 
     >>> x = keras.Input((4,), name="x")
-    >>> inner = keras.Sequential([x, keras.layers.ReLU(name="relu")], "inner")
+    >>> relu = keras.layers.ReLU(name="relu")
+    >>> inner = keras.Sequential([x, relu], name="inner")
     >>> outer = keras.Model(x, inner(x) + 1.0)
     >>> [call.operation.name for call in record(outer).calls][0]
     'relu'

@@ -86,7 +86,7 @@ def make_parser(main, options, seeds=(0,), smoke=None, folder=True):
     path = pathlib.Path(inspect.getfile(main))
     parser = argparse.ArgumentParser(
         prog=path.name,
-        description=inspect.getmodule(main).__doc__,
+        description=main.__globals__["__doc__"],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     options(parser.add_argument)

@@ -460,7 +460,7 @@ class TestStages(TestCase):
         assert off < 0.01 * moved
 
     def test_stops_when_a_loss_is_not_finite(self, model):
-        with pytest.raises(FloatingPointError, match="'reconstruct', epoch 1"):
+        with pytest.raises(FloatingPointError, match="'reconstruct', epoch 2"):
             self.fit(model, rate=float("nan"))
         assert all(np.isfinite(w).all() for w in model.get_weights())
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_vipa.datasets import StylePairs
+from keras_vipa.applications import StylePairs
 from keras_vipa.datasets import random_crops
 
 COLOR = (200, 100, 0)

@@ -4,10 +4,11 @@ import json
 import math
 import pathlib
 import re
+import runpy
+import warnings
 
 import pytest
 from PIL import Image
-from test_case import run_python
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RECIPES = [
@@ -35,9 +36,7 @@ def check_output(folder):
     assert "seed" in report or "seeds" in report
     assert numbers_in(report["results"])
     assert all(math.isfinite(number) for number in numbers_in(report))
-    pictures = sorted(folder.rglob("*.png"))
-    assert pictures
-    for path in pictures:
+    for path in folder.rglob("*.png"):
         with Image.open(path) as picture:
             picture.load()
 
@@ -53,12 +52,19 @@ def marked(path):
 
 
 @pytest.mark.parametrize("recipe", map(marked, RECIPES))
-def test_recipe(recipe, tmp_path):
+def test_recipe(recipe, tmp_path, monkeypatch):
     # Run from elsewhere: nothing may depend on the current folder.
     output = tmp_path / "output"
     output.mkdir()
-    run_python(recipe, "--smoke", "--output", output, cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(recipe.parent)
+    arguments = [str(recipe), "--smoke", "--output", str(output)]
+    monkeypatch.setattr("sys.argv", arguments)
+    monkeypatch.setattr("warnings.formatwarning", warnings.formatwarning)
+    runpy.run_path(str(recipe), run_name="__main__")
     check_output(output)
+    # What a build makes is no picture.
+    assert recipe.parent.name == "build" or list(output.rglob("*.png"))
     assert list(tmp_path.iterdir()) == [output]
 
 
@@ -102,11 +108,4 @@ def test_good_output(tmp_path):
 def test_bad_output(tmp_path, fault):
     write_output(tmp_path, **fault)
     with pytest.raises((AssertionError, OSError)):
-        check_output(tmp_path)
-
-
-def test_missing_picture(tmp_path):
-    write_output(tmp_path)
-    (tmp_path / "result.png").unlink()
-    with pytest.raises(AssertionError):
         check_output(tmp_path)

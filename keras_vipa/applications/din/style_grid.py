@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from keras_vipa.utils.images import fit_picture
-
 
 def style_grid(model, photographs, styles, size=None, grain=0.0):
     """Draw each photograph in each style, and put all into one picture.
@@ -21,6 +19,8 @@ def style_grid(model, photographs, styles, size=None, grain=0.0):
         A uint8 array, with the styles in its first row, and the photographs in
         its first column, which begins with a white place.
     """
+    # Here, since importing the package leaves Pillow alone.
+    from keras_vipa.utils.images import fit_picture
 
     def cell(picture):
         return picture if size is None else fit_picture(picture, size)
