@@ -392,7 +392,9 @@ class TestStages(TestCase):
             # So few steps are sooner done than compiled.
             sys.modules["tensorflow"].config.run_functions_eagerly(True)
 
-    def fit(self, model, *callbacks, rate=1e-3, contents=None, steps=1, **options):
+    def fit(
+        self, model, *callbacks, rate=1e-3, contents=None, steps=1, **options
+    ):
         epochs = {"reconstruct": 2, "stylize": 2}
         options = {"epochs": epochs, "verbose": 0, **options}
         trainer = DINTrainer(model, learning_rate=rate)
