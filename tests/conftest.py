@@ -13,6 +13,8 @@ import pytest
 # Before Keras is imported, here and in the processes that tests start.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["MPLBACKEND"] = "Agg"
+# On JAX, two devices for what is trained on several.
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
 
 
 def pytest_collection_modifyitems(config, items):
@@ -22,6 +24,12 @@ def pytest_collection_modifyitems(config, items):
     keras.config.set_floatx("float32")
     keras.config.set_dtype_policy("float32")
     if keras.config.backend() == "tensorflow":
+        # Two devices here too, of which only a strategy uses the second.
+        tf = sys.modules["tensorflow"]
+        tf.config.set_logical_device_configuration(
+            tf.config.list_physical_devices("CPU")[0],
+            2 * [tf.config.LogicalDeviceConfiguration()],
+        )
         return
     needs_tensorflow = [i for i in items if i.get_closest_marker("tensorflow")]
     config.hook.pytest_deselected(items=needs_tensorflow)
@@ -43,6 +51,15 @@ def module_seed():
     import keras
 
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def eager(keras_state):
+    """On TensorFlow, a few steps are sooner done than compiled."""
+    import keras
+
+    if keras.config.backend() == "tensorflow":
+        sys.modules["tensorflow"].config.run_functions_eagerly(True)
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """Where a recipe trains: on one device, or on all of this host."""
 
 import contextlib
+import functools
 
 import keras
 
@@ -34,11 +35,7 @@ def strategy_scope(name):
             f"Received: KERAS_BACKEND={backend}"
         )
     if name == "mirrored":
-        import tensorflow as tf
-
-        kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
-        devices = tf.config.list_logical_devices(kind)
-        return tf.distribute.MirroredStrategy([d.name for d in devices]).scope()
+        return _mirrored().scope()
     if name == "data_parallel":
         keras.distribution.set_distribution(
             keras.distribution.DataParallel(
@@ -46,3 +43,13 @@ def strategy_scope(name):
             )
         )
     return contextlib.nullcontext()
+
+
+@functools.cache
+def _mirrored():
+    """One for the process: what two of them reduce on CPUs is mixed up."""
+    import tensorflow as tf
+
+    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    devices = tf.config.list_logical_devices(kind)
+    return tf.distribute.MirroredStrategy([d.name for d in devices])

@@ -6,7 +6,6 @@ import pytest
 from applications.networks import tiny_features
 from keras import ops
 from test_case import TestCase
-from test_case import run_python
 
 from keras_vipa.applications import DIN
 from keras_vipa.applications import save_float16
@@ -394,22 +393,6 @@ class TestSaving(TestCase):
         assert {name: config[name] for name in options} == options
         assert model.features.name == "tiny_features"
 
-    @pytest.mark.tensorflow
-    def test_fresh_process(self, model, tmp_path):
-        content, style = photograph(), painting()
-        np.save(tmp_path / "content.npy", content)
-        np.save(tmp_path / "style.npy", style)
-        model.save(tmp_path / "din.keras")
-        script = (
-            "import keras, keras_vipa.applications, numpy as np\n"
-            "model = keras.saving.load_model('din.keras', safe_mode=True)\n"
-            "content, style = np.load('content.npy'), np.load('style.npy')\n"
-            "np.save('drawn.npy', model.stylize(content, style))\n"
-        )
-        run_python("-c", script, cwd=tmp_path)
-        drawn = np.load(tmp_path / "drawn.npy")
-        self.assert_all_close(drawn, model.stylize(content, style))
-
     @pytest.mark.filterwarnings("ignore:Skipping nested container")
     def test_weights_in_16_bits(self, model, tmp_path):
         path = tmp_path / "din.weights.h5"
@@ -515,19 +498,22 @@ class TestExport(TestCase):
         check_error("multiples of 4, at least 16", model.transfer_model, *size)
 
     @pytest.mark.tensorflow
-    def test_what_is_kept_is_what_8_bits_are_too_few_for(self, model, tmp_path):
+    def test_what_8_bits_are_too_few_for_is_kept(self, model, tmp_path):
         """More of it is in the tests of `export_din.py` and of the presets."""
         pytest.importorskip("ai_edge_litert.interpreter")
         codes = np.stack([random_code(seed) for seed in range(4)])
         samples = {"content": photograph(16, 16, 4), "code": codes}
         network = model.transfer_model(16, 16)
         expected = array(network(list(samples.values())))
-        off = []
-        for kept in (None, DIN.KEEP_FLOAT["transfer"]):
-            path = tmp_path / f"{bool(kept)}.tflite"
-            to_litert(network, path, "int8", samples, keep_float=kept)
-            off.append(np.abs(run_litert(path, samples) - expected).mean())
-        assert off[1] < 0.02 and off[1] < 0.5 * off[0]
+        path = to_litert(
+            network,
+            tmp_path / "transfer.tflite",
+            "int8",
+            samples,
+            keep_float=DIN.KEEP_FLOAT["transfer"],
+        )
+        # 0.04 where nothing is kept.
+        assert np.abs(run_litert(path, samples) - expected).mean() < 0.02
 
 
 class TestErrors:

@@ -4,7 +4,6 @@ import pytest
 from keras import layers
 from keras import ops
 from test_case import TestCase
-from test_case import run_python
 
 from keras_vipa.layers import AttributionGradient
 from keras_vipa.layers import DoubleSize2D
@@ -386,23 +385,3 @@ class TestErrors:
         model = keras.Model(x, ops.stop_gradient(x))
         with pytest.raises(ValueError, match="must depend on the input"):
             AttributionGradient(model).call(images(1, 4))
-
-
-@pytest.mark.slow
-@pytest.mark.tensorflow
-def test_fresh_process(biased, tmp_path):
-    x = images()
-    inputs = keras.Input((8, 8, 3))
-    maps = AttributionGradient(biased, "epsilon_lrp", target=1)(inputs)
-    keras.Model(inputs, maps).save(tmp_path / "maps.keras")
-    np.save(tmp_path / "x.npy", x)
-    script = (
-        "import keras, keras_vipa, numpy as np\n"
-        "model = keras.saving.load_model('maps.keras', safe_mode=True)\n"
-        "np.save('maps.npy', model(np.load('x.npy')))\n"
-    )
-    run_python("-c", script, cwd=tmp_path)
-    expected = maps_of(biased, x, "epsilon_lrp", target=1)
-    np.testing.assert_allclose(
-        np.load(tmp_path / "maps.npy"), expected, atol=1e-5
-    )

@@ -6,12 +6,14 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from test_case import STRATEGIES
+from test_case import Interrupt
 from test_case import TestCase
-from test_case import run_python
 
 from keras_vipa.training import Batches
 from keras_vipa.training import PhasedModel
 from keras_vipa.training.batches import in_blocks
+from keras_vipa.training.strategies import strategy_scope
 
 EPOCHS = {"both": 3, "last": 3}
 
@@ -380,6 +382,7 @@ class TestPhases:
         assert last[1] > 0.0099 and last[-1] < 0.0001
 
 
+@pytest.mark.usefixtures("eager")
 class TestOrder(TestCase):
     def test_fit_sees_the_order_of_the_epoch(self):
         """Four of five samples fill a batch: the loss says which."""
@@ -443,6 +446,7 @@ class Convolved(Kept):
         return {"map": (outputs[0] - outputs[1]) ** 2}
 
 
+@pytest.mark.usefixtures("eager")
 class TestFeatures(TestCase):
     def fit(self, model, x, **options):
         return model.fit_stages(x, EPOCHS, batch_size=4, verbose=0, **options)
@@ -491,18 +495,6 @@ class TestFeatures(TestCase):
         self.fit(model, vectors(8), cache_bytes=0)
         for layer, kernel in zip(model.fixed, before):
             np.testing.assert_array_equal(array(layer.kernel), kernel)
-
-
-class Interrupt(keras.callbacks.Callback):
-    """Stops at the end of an epoch of a phase, as a lost machine would."""
-
-    def __init__(self, phase, epoch):
-        super().__init__()
-        self.place = phase, epoch
-
-    def on_epoch_end(self, epoch, logs=None):
-        if (self.model.phase, epoch) == self.place:
-            raise KeyboardInterrupt
 
 
 class Decider(Kept):
@@ -599,6 +591,7 @@ class TwoOptimizers(Kept):
         return self.get_metrics_result()
 
 
+@pytest.mark.usefixtures("eager")
 class TestResume(TestCase):
     def check(self, make, data, epochs, places, tmp_path, atol=0.0, **options):
         """Equal weights, however often it was interrupted."""
@@ -687,36 +680,32 @@ class TestResume(TestCase):
         assert int(whole.head_optimizer.iterations) == 12
 
 
-REPLICAS = """
-import keras, numpy as np
-import tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(
-    cpu, 2 * [tf.config.LogicalDeviceConfiguration()])
-from training.test_phased_model import Pair, Scalars, vectors
-weights = []
-for devices in (["CPU:0"], ["CPU:0", "CPU:1"]):
-    with tf.distribute.MirroredStrategy(devices).scope():
+class TestTwoDevices(TestCase):
+    def train(self):
         pair, scalars = Pair(), Scalars()
-        pair.fit_stages(vectors(12), {"both": 2}, batch_size=4, verbose=0,
-                        optimizers={"both": keras.optimizers.SGD(0.01)})
+        pair.fit_stages(
+            vectors(12),
+            {"both": 2},
+            batch_size=4,
+            optimizers={"both": keras.optimizers.SGD(0.01)},
+            verbose=0,
+        )
         # Halves that are alike, so that a batch is as its replicas are.
         half = np.repeat(vectors(4)[::2], 2, axis=0)
         data = {"left": half[[0, 2, 1, 3]], "right": half[[2, 0, 3, 1]]}
         scalars.compile(keras.optimizers.SGD(0.01))
         history = scalars.fit(data, batch_size=4, shuffle=False, verbose=0)
-        weights.append(pair.student.get_weights() + scalars.get_weights()
-                       + [np.array(history.history["distance"])])
-for one, two in zip(*weights):
-    np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
-print("equal")
-"""
+        weights = pair.student.get_weights() + scalars.get_weights()
+        return weights, history.history
 
-
-@pytest.mark.tensorflow
-def test_two_replicas_are_as_one():
-    output = run_python("-c", REPLICAS, PYTHONPATH="tests:.")
-    assert output.strip().endswith("equal")
+    @pytest.mark.skipif(
+        keras.backend.backend() not in STRATEGIES, reason="no strategy"
+    )
+    def test_they_equal_one(self):
+        one = self.train()
+        with strategy_scope(STRATEGIES[keras.config.backend()]):
+            two = self.train()
+        self.assert_all_close(one, two, rtol=1e-4)
 
 
 class TestBlocks:

@@ -49,7 +49,7 @@ def test_mirrored():
         assert isinstance(strategy, tf.distribute.MirroredStrategy)
         kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
         count = len(tf.config.list_logical_devices(kind))
-        assert strategy.num_replicas_in_sync == count
+        assert strategy.num_replicas_in_sync == count > 1
     assert not tf.distribute.has_strategy()
 
 
@@ -59,4 +59,4 @@ def test_data_parallel():
         distribution = keras.distribution.distribution()
         assert isinstance(distribution, keras.distribution.DataParallel)
         count = len(keras.distribution.list_devices())
-        assert distribution.device_mesh.devices.size == count
+        assert distribution.device_mesh.devices.size == count > 1
