@@ -19,6 +19,8 @@ EXTRAS = {
     "onnx": ["onnx>=1.17", "onnxruntime>=1.20", "tf2onnx>=1.17"],
     "jax": ["jax>=0.5"],
     "tree": ["scipy>=1.11"],
+    # What some of `recipes/build/` read.
+    "build": ["scikit-learn>=1.4"],
 }
 EXTRAS["test"] = [
     "pytest>=8",

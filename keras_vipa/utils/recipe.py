@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import inspect
+import logging
 import pathlib
 import shutil
 import sys
@@ -56,6 +57,8 @@ def run(main, options, seeds=(0,), smoke=None, folder=True):
             import keras
 
             keras.distribution.list_devices()
+        # A network for each row is what recipes are there for.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
         with _folder(arguments if folder else None):
             main(arguments)
     except _EXPECTED as error:
