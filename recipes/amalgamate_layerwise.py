@@ -220,4 +220,4 @@ def main(args):
 
 
 if __name__ == "__main__":
-    recipe.run(main, options, smoke={"epochs": [2, 2, 2]})
+    recipe.run(main, options, smoke={"epochs": [1, 1, 1]})

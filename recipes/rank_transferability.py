@@ -49,7 +49,7 @@ METHODS = "gradient_x_input saliency epsilon_lrp integrated_gradients".split()
 OTHERS = ("graph", "edges", "curves", "rsa", "cka")
 OWN = ("maps", "graph", "cka")
 SMOKE = {
-    "tasks": ["depth", "shape", "color", "bgcol"],
+    "tasks": ["shape", "color", "bgcol", "pose"],
     "methods": ["gradient_x_input"],
     "probes": 10,
 }

@@ -56,7 +56,7 @@ ZOOM = (1.0, 2.5)
 HELD_BACK = (4, 6)
 # Of the contents, where there is grain.
 WITHOUT_DETAIL = 0.1
-SMOKE = {"steps": (4, 4), "size": (16, 16), "crops": (8, 8), "batch": 1}
+SMOKE = {"steps": (1, 1), "size": (16, 16), "crops": (8, 8), "batch": 8}
 ON_A_CPU = {"size": (128, 192), "crops": (1200, 1200), "batch": 4}
 ON_A_GPU = {"size": (256, 256), "crops": (16000, 16000), "batch": 16}
 

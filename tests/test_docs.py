@@ -16,6 +16,7 @@ from unittest import mock
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_vipa
 from keras_vipa.applications.weights import WEIGHTS
@@ -323,6 +324,8 @@ def small_data(monkeypatch):
         return fit_stages(self, data, dict.fromkeys(epochs, 1), **options)
 
     monkeypatch.setattr(PhasedModel, "fit_stages", fit_once)
+    # So few steps are sooner done than compiled.
+    tf.config.run_functions_eagerly(True)
 
 
 @pytest.mark.parametrize(

@@ -296,6 +296,14 @@ class PhasedModel(keras.Model):
                 f"Received: {unknown}"
             )
 
+    def make_train_function(self, force=False):
+        # An optimizer that makes its variables within a step has TensorFlow
+        # trace the step twice. Layers that are not built yet get theirs there.
+        built = self.built and all(layer.built for layer in self.layers)
+        if built and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+        return super().make_train_function(force)
+
     def default_optimizer(self, steps):
         """Adam, whose rate falls from `learning_rates[phase]` to 0.
 

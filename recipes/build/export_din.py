@@ -77,30 +77,30 @@ def main(args):
         transfer = model.transfer_model(size, size)
         jobs.append(("transfer", size or "any", transfer, samples))
     rows = []
-    for (part, size, network, samples), precision in itertools.product(
-        jobs, args.precisions
-    ):
+    for part, size, network, samples in jobs:
         label = f"_{size}" if size else ""
-        name = f"din_{args.variant}_{part}{label}_{precision}.tflite"
-        path = export.to_litert(
-            network,
-            args.output / name,
-            precision,
-            samples,
-            keep_float=DIN.KEEP_FLOAT[part],
-        )
         few = {key: value[:4] for key, value in samples.items()}
         expected = model_outputs(network, few)
-        result = export.run_litert(path, few)
-        row = {"file": name, "bytes": path.stat().st_size}
-        row |= sizes_of(result - expected)
-        row["drawing"] = ""
         if part == "style":
-            drawn = [model.transfer(photograph, code) for code in result]
             right = [model.transfer(photograph, code) for code in expected]
-            row["drawing"] = sizes_of(np.subtract(drawn, right))["mean"]
-        rows.append(row)
-        print(rows[-1], flush=True)
+        for precision in args.precisions:
+            name = f"din_{args.variant}_{part}{label}_{precision}.tflite"
+            path = export.to_litert(
+                network,
+                args.output / name,
+                precision,
+                samples,
+                keep_float=DIN.KEEP_FLOAT[part],
+            )
+            result = export.run_litert(path, few)
+            row = {"file": name, "bytes": path.stat().st_size}
+            row |= sizes_of(result - expected)
+            row["drawing"] = ""
+            if part == "style":
+                drawn = [model.transfer(photograph, code) for code in result]
+                row["drawing"] = sizes_of(np.subtract(drawn, right))["mean"]
+            rows.append(row)
+            print(rows[-1], flush=True)
     print(reports.format_table(rows))
 
 

@@ -37,7 +37,7 @@ from keras_vipa.utils import scoreboard
 
 matplotlib.use("Agg")
 MEASURES = ("style", "content", "wrong style")
-SMOKE = {"steps": (0, 2), "size": 32, "crops": 8, "batch": 2}
+SMOKE = {"steps": (0, 1), "size": 16, "crops": 4, "batch": 4}
 SMOKE["variants"] = ["adain, shared encoder"]
 
 
@@ -88,7 +88,8 @@ def options(add):
 def read(folder, kind, args, seed):
     """Crops to train on, and crops of pictures that are held back.
 
-    The latter are 40, those of a picture one after the other.
+    The latter are 40, or as many as the former if those are fewer; those of a
+    picture are one after the other.
     """
     pictures = list(read_pictures(folder, kind).values())
     order = np.random.default_rng(seed).permutation(len(pictures))
@@ -99,8 +100,10 @@ def read(folder, kind, args, seed):
     crops, size = random_crops, args.size
     widen = kind == "paintings"
     train_on = crops(pictures[count:], args.crops, size, seed, widen=widen)
-    held = [crops([p], -(-40 // count), size, seed) for p in pictures[:count]]
-    return train_on, np.concatenate(held)[:40]
+    most = min(40, args.crops)
+    each = -(-most // count)
+    held = [crops([p], each, size, seed) for p in pictures[:count]]
+    return train_on, np.concatenate(held)[:most]
 
 
 def train(trainer, phase, steps, batches, rate):

@@ -343,6 +343,19 @@ class TestTraining(TestCase):
         assert not frozen & {id(w) for w in loaded.trainable_weights}
         assert len(loaded.trainable_weights) == len(trainer.trainable_weights)
 
+    @pytest.mark.tensorflow
+    @pytest.mark.parametrize(
+        "xla", [False, pytest.param(True, marks=pytest.mark.slow)]
+    )
+    def test_compiled_as_eagerly(self, model, xla):
+        """Also by XLA, as `train_din.py` has it."""
+        trainer, batch = DINTrainer(model, phase="stylize"), batch_of(2)
+        losses = []
+        for options in ({"run_eagerly": True}, {"jit_compile": xla}):
+            trainer.compile(keras.optimizers.SGD(0.0), **options)
+            losses.append(trainer.train_on_batch(batch, return_dict=True))
+        assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+
     def test_black_pictures_leave_the_weights_finite(self, model):
         trainer = compiled(model, phase="stylize")
         black = np.zeros((1, 32, 32, 3), "float32")

@@ -5,6 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from amalgamation import networks
 from test_case import ROOT
 
@@ -16,7 +17,11 @@ pytestmark = pytest.mark.tensorflow
 
 @pytest.fixture
 def recipe(load_recipe, monkeypatch, tmp_path):
-    """Runs the recipe in this process; returns its report."""
+    """Runs the recipe in this process; returns its report.
+
+    So few steps are sooner done than compiled.
+    """
+    tf.config.run_functions_eagerly(True)
     path = ROOT / "recipes" / "amalgamate_layerwise.py"
     module = load_recipe("amalgamate_layerwise")
 

@@ -8,6 +8,7 @@ import runpy
 import warnings
 
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -16,6 +17,9 @@ RECIPES = [
     for path in sorted((ROOT / "recipes").rglob("*.py"))
     if re.search("--smoke|smoke=", path.read_text(encoding="utf-8"))
 ]
+
+# Sooner done than compiled: few steps, of many operations.
+EAGER = {"train_din", "check_strokes", "ablate_din", "rank_transferability"}
 
 pytestmark = pytest.mark.tensorflow
 
@@ -61,6 +65,7 @@ def test_recipe(recipe, tmp_path, monkeypatch):
     arguments = [str(recipe), "--smoke", "--output", str(output)]
     monkeypatch.setattr("sys.argv", arguments)
     monkeypatch.setattr("warnings.formatwarning", warnings.formatwarning)
+    tf.config.run_functions_eagerly(recipe.stem in EAGER)
     runpy.run_path(str(recipe), run_name="__main__")
     check_output(output)
     # What a build makes is no picture.

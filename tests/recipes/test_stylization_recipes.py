@@ -3,12 +3,14 @@
 import sys
 import types
 
+import keras
 import numpy as np
 import pytest
 from applications.networks import tiny_features
 from PIL import Image
 
 from keras_vipa.applications import DIN
+from keras_vipa.applications.din import networks
 from keras_vipa.datasets import ImageSet
 
 pytestmark = pytest.mark.tensorflow
@@ -108,6 +110,8 @@ def test_export(
             super().__init__(variant, features=tiny_features())
             self.decoder.layers[-1].bias.assign(np.full(3, 0.5))
 
+    # Residual blocks are most of the time, and nothing but convolutions.
+    monkeypatch.setattr(networks, "_residual", lambda x, separable=False: x)
     monkeypatch.setattr(recipe, "DIN", TinyDIN)
     monkeypatch.setattr(recipe, "ANY_SIZE", 32)
     options = ["--content", pictures, "--style", pictures, "--sizes"]
@@ -190,6 +194,17 @@ class TestBenchmark:
         growth = recipe.growth_of(rows, arguments)
         assert growth["exponent"] == pytest.approx(1.0)
         assert sorted(growth["ms"]) == [256, 512]
+
+
+def test_codes_of_adain_can_be_compiled(load_recipe):
+    recipe = load_recipe("ablate_din")
+    model = recipe.SharedEncoderAdaIN(
+        "mobile", features=tiny_features(), kernel_size=1
+    )
+    trainer = recipe.AdaINTrainer(model, phase="stylize")
+    pictures = keras.KerasTensor((2, 32, 32, 3))
+    drawn = trainer({"content": pictures, "style": pictures})
+    assert drawn["drawing"].shape == (2, 32, 32, 3)
 
 
 def test_rank_correlation(load_recipe):

@@ -210,6 +210,8 @@ class LayerwiseAmalgamator(Amalgamator):
             # The auto-encoder starts as an orthogonal projection.
             encoder, decoder = self.encoders[number], self.decoders[number]
             decoder.kernel.assign(ops.transpose(encoder.kernel))
+        if self.augmentation is not None and not self.augmentation.built:
+            self.augmentation.build(input_shape)
         self.built = True
 
     def set_phase(self, phase):
