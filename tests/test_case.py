@@ -12,8 +12,6 @@ import keras
 import numpy as np
 import pytest
 
-# How to train on all devices, of which there are two in tests.
-STRATEGIES = {"tensorflow": "mirrored", "jax": "data_parallel"}
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
@@ -40,18 +38,6 @@ def run_python(*arguments, cwd=ROOT, path=ROOT, timeout=300, **variables):
     )
     assert process.returncode == 0, process.stdout + process.stderr
     return process.stdout
-
-
-class Interrupt(keras.callbacks.Callback):
-    """Stops at the end of an epoch of a phase, as a lost machine would."""
-
-    def __init__(self, phase, epoch):
-        super().__init__()
-        self.place = phase, epoch
-
-    def on_epoch_end(self, epoch, logs=None):
-        if (self.model.phase, epoch) == self.place:
-            raise KeyboardInterrupt
 
 
 class TestCase:

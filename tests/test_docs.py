@@ -16,7 +16,6 @@ from unittest import mock
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import keras_vipa
 from keras_vipa.applications.weights import WEIGHTS
@@ -308,7 +307,7 @@ def test_readme_is_a_page():
 
 
 @pytest.fixture
-def small_data(monkeypatch):
+def small_data(monkeypatch, eager):
     """A few digits, small pictures and short trainings."""
     datasets = keras_vipa.datasets
     digits = datasets.digits().select(slice(24))
@@ -324,8 +323,6 @@ def small_data(monkeypatch):
         return fit_stages(self, data, dict.fromkeys(epochs, 1), **options)
 
     monkeypatch.setattr(PhasedModel, "fit_stages", fit_once)
-    # So few steps are sooner done than compiled.
-    tf.config.run_functions_eagerly(True)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 from amalgamation import networks
-from test_case import STRATEGIES
 from test_case import TestCase
+from training.shared import STRATEGIES
 
 from keras_vipa.amalgamation import LayerwiseAmalgamator
 from keras_vipa.amalgamation import amalgamate_incrementally

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from applications.networks import tiny_features
 from keras import ops
-from test_case import Interrupt
 from test_case import TestCase
+from training.shared import Interrupt
 
 from keras_vipa.applications import DIN
 from keras_vipa.applications import DINTrainer

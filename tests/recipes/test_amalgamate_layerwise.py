@@ -5,7 +5,6 @@ import json
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from amalgamation import networks
 from test_case import ROOT
 
@@ -16,12 +15,8 @@ pytestmark = pytest.mark.tensorflow
 
 
 @pytest.fixture
-def recipe(load_recipe, monkeypatch, tmp_path):
-    """Runs the recipe in this process; returns its report.
-
-    So few steps are sooner done than compiled.
-    """
-    tf.config.run_functions_eagerly(True)
+def recipe(load_recipe, eager, monkeypatch, tmp_path):
+    """Runs the recipe in this process; returns its report."""
     path = ROOT / "recipes" / "amalgamate_layerwise.py"
     module = load_recipe("amalgamate_layerwise")
 

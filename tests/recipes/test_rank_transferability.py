@@ -6,7 +6,6 @@ import sys
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from keras import layers
 from PIL import Image
 
@@ -161,9 +160,8 @@ def test_table(recipe):
     assert "| 0.600 ± 0.141 |     |" in two and "nan" not in two
 
 
+@pytest.mark.usefixtures("eager")
 def test_training_lowers_the_error_of_a_readout(run, recipe, trainer, tmp_path):
-    # So few steps are sooner done than compiled.
-    tf.config.run_functions_eagerly(True)
     options = ["--scenes", 256, "--epochs", 4, "--tasks", "bgcol"]
     run(trainer, *options, "--output", tmp_path)
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))

@@ -133,8 +133,8 @@ def test_export(
             # Of a drawing; how much a code is off says little by itself.
             assert float(drawing or mean) < 0.05
         else:
-            assert float(largest) < 1e-3
-            assert float(drawing or 0) < 1e-3
+            assert float(largest) < 1e-4
+            assert float(drawing or 0) < 1e-4
 
 
 def test_a_photograph_is_its_own_content(

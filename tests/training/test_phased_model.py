@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from test_case import STRATEGIES
-from test_case import Interrupt
 from test_case import TestCase
+from training.shared import STRATEGIES
+from training.shared import Interrupt
 
 from keras_vipa.training import Batches
 from keras_vipa.training import PhasedModel
