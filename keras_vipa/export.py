@@ -153,14 +153,8 @@ def to_saved_model(model, path, verbose=False):
     """
     _check_model(model)
     path = _check_path(path)
-    is_ours = (path / "saved_model.pb").is_file()
-    if path.exists() and not is_ours:
-        raise ValueError(
-            "`path` must be free or a SavedModel, which is replaced. "
-            f"Received: path='{path}'"
-        )
     signature = _input_signature(model, None)
-    with written_beside(path) as part, quiet(verbose):
+    with written_beside(path, "saved_model.pb") as part, quiet(verbose):
         model.export(
             part,
             format="tf_saved_model",

@@ -55,22 +55,25 @@ from keras_vipa.amalgamation import LayerwiseAmalgamator
 from keras_vipa.amalgamation import draw_width_curves
 from keras_vipa.amalgamation import width_curves
 from keras_vipa.utils import scoreboard
+from keras_vipa.utils import types
 
 PRESETS = {"digits": ("0_4", "5_9"), "emoji": ("0_4", "5_8")}
+LAST = "last_good_student.keras"
+WRITES = ["report.png", "student.keras", "student.tflite", LAST]
 LABELS_PER_CLASS = {"digits": 12, "emoji": 30}
 
 
 def options(add):
     """The options."""
     add("--teachers", nargs="+", metavar="KERAS_FILE", help="of yours")
-    add("--images", "--dataset", metavar="FOLDER", help="or digits, emoji, ...")
-    add("--white", type=float, default=1.0, help="white for --teachers: 1, 255")
+    add("--images", "--dataset", metavar="SET", help="folder or a name")
+    add("--white", type=types.positive, default=1.0, help="of --teachers")
     add("--compare", action="store_true", help="train the baseline, too")
     add("--train-teachers", action="store_true", help="anew for each seed")
-    add("--width", type=float, help="of layers, over all teachers' together")
+    add("--width", type=types.share, help="of layers, all teachers' are 1")
     add("--epochs", type=int, nargs=3, help="of each phase, at most")
     add("--patience", type=int, metavar="EPOCHS", help="without a lower loss")
-    add("--shift", type=float, default=0.125, help="part of the image's side")
+    add("--shift", type=types.share, default=0.125, help="of the image's side")
     add("--strategy", choices=training.STRATEGIES, default="none")
 
 
@@ -99,11 +102,7 @@ def teachers_of(args, train, groups, seed):
         names = [f"{args.images}_{classes}" for classes in PRESETS[args.images]]
         return [applications.load_model(name) for name in names]
     parts = [train.of_classes(group, relabel=True) for group in groups]
-    teachers = [train_on_few(args, part, seed) for part in parts]
-    if seed == args.seeds[0]:
-        for number, teacher in enumerate(teachers, 1):
-            teacher.save(args.output / f"teacher_{number}.keras")
-    return teachers
+    return [train_on_few(args, part, seed) for part in parts]
 
 
 def train_on_few(args, data, seed):
@@ -138,7 +137,7 @@ def run_seed(args, seed, task, backup):
     models, train, test, groups = task
     models = models or teachers_of(args, train, groups, seed)
     x, x_test = train.array() * args.white, test.array() * args.white
-    fit = {"backup_dir": backup / "layerwise"}
+    fit = {"backup_dir": backup / f"layerwise_{seed}"}
     if args.patience:
         x, more = training.hold_back(x, args.patience)
         fit |= more
@@ -164,7 +163,7 @@ def run_seed(args, seed, task, backup):
     board = scores_of_teachers(last, x_test, labels, seed)
     if total:
         print(f"Seed {seed}: a student from the logits alone", flush=True)
-        start, other, folder = time.time(), new(), backup / "logits"
+        start, other, folder = time.time(), new(), backup / f"logits_{seed}"
         other.fit_stages(x, {"joint": total}, **fit | {"backup_dir": folder})
         board.add_model("logits_only", other.student, x_test, start)
     print(f"Seed {seed}: a student layer by layer", flush=True)
@@ -177,8 +176,8 @@ def run_seed(args, seed, task, backup):
     return board.rows, last, x
 
 
-def write(args, results, curves, measures):
-    """Summary as a table and a picture, and the report."""
+def write(args, last, results, curves, measures):
+    """Networks, summary as a table and a picture, and the report, together."""
     columns = {"parts": 100, "joint": 100, "seconds": 1}
     same = ["model", "parameters", "ratio"]
     summary = scoreboard.summarize(results, same, columns)
@@ -186,9 +185,16 @@ def write(args, results, curves, measures):
     draw_width_curves(axes[0], curves)
     label = f"{measures} in %"
     scoreboard.draw_bars(axes[1], summary, ("parts", "joint"), label)
-    figure.savefig(args.output / "report.png", dpi=120)
     more = {"measures": measures, "summary": summary, "reconstruction": curves}
-    recipe.write_report(args, results, **more)
+    with recipe.results(args) as folder:
+        if args.train_teachers or not (args.teachers or args.images in PRESETS):
+            for number, teacher in enumerate(last.teachers, 1):
+                teacher.save(folder / f"teacher_{number}.keras")
+        last.student.save(folder / "student.keras")
+        if keras.config.backend() == "tensorflow":
+            export.to_litert(last.student, folder / "student.tflite")
+        figure.savefig(folder / "report.png", dpi=120)
+        recipe.write_report(args, results, folder, **more)
     print(f"{label}, mean and standard deviation over seeds")
     print(scoreboard.format_summary(summary, {"seconds": 0}))
     print(f"Written to {args.output}")
@@ -200,24 +206,19 @@ def main(args):
     with recipe.backup_folder(args) as backup:
         for seed in args.seeds:
             keras.utils.set_random_seed(seed)
-            folder = backup / str(seed)
             try:
                 with training.strategy_scope(args.strategy):
-                    rows, last, x = run_seed(args, seed, task, folder)
+                    rows, last, x = run_seed(args, seed, task, backup)
             except FloatingPointError as error:
-                error.model.student.save(
-                    args.output / "last_good_student.keras"
-                )
+                with recipe.results(args) as folder:
+                    error.model.student.save(folder / LAST)
                 raise
             results += rows
             if seed == args.seeds[0]:
-                student, curves = last.student, width_curves(last, x[:1000])
-        student.save(args.output / "student.keras")
-        if keras.config.backend() == "tensorflow":
-            export.to_litert(student, args.output / "student.tflite")
+                first, curves = last, width_curves(last, x[:1000])
         measures = "accuracy" if task[3] else "agreement with the teachers"
-        write(args, results, curves, measures)
+        write(args, first, results, curves, measures)
 
 
 if __name__ == "__main__":
-    recipe.run(main, options, smoke={"epochs": [1, 1, 1]})
+    recipe.run(main, options, smoke={"epochs": [1, 1, 1]}, writes=WRITES)

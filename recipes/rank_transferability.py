@@ -60,7 +60,7 @@ def options(add):
     add("--models", nargs="+", metavar="KERAS_FILE", help="encoders of yours")
     add("--images", metavar="FOLDER", help="probe images for --models")
     add("--size", type=int, default=128, help="of these, pixels")
-    add("--methods", nargs="+", default=METHODS, help="for --models the first")
+    add("--methods", nargs="+", choices=METHODS, default=METHODS)
     add("--probe", default="scenes", choices=("scenes", "noise"))
     add("--probes", type=int, default=200, help="images")
     add("--pool", type=int, help="compare maps as so many cells a side")
@@ -207,9 +207,10 @@ def main(args):
         sets = [compare(args, seed) for seed in args.seeds]
         rows, space = [row for rows, _ in sets for row in rows], sets[0][1]
         print(table_of(rows))
-    recipe.write_report(args, rows)
-    space.plot(args.output / "report.png")
+    with recipe.results(args) as folder:
+        recipe.write_report(args, rows, folder)
+        space.plot(folder / "report.png")
 
 
 if __name__ == "__main__":
-    recipe.run(main, options, smoke=SMOKE)
+    recipe.run(main, options, smoke=SMOKE, writes=["report.png"])

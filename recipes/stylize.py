@@ -46,6 +46,7 @@ from keras_vipa.applications import DIN
 from keras_vipa.applications import din
 from keras_vipa.datasets import style_samples
 from keras_vipa.utils import images
+from keras_vipa.utils import types
 
 # Larger pictures are drawn in pieces of this size.
 TILE = 1024
@@ -55,13 +56,13 @@ def options(add):
     """The options."""
     add("pictures", nargs="*", help="content, then styles: files or folders")
     add("-o", "--output", help="default: results/stylize/CONTENT.png")
-    add("--weights", default="din_mobile", help="preset or .weights.h5 file")
+    add("--weights", metavar="WEIGHTS", default="din_mobile")
     add("--mix", type=float, nargs="+", help="parts, one for each style")
-    add("--strength", type=float, nargs="+", default=[1.0], help="0 to 1")
+    add("--strength", type=types.share, nargs="+", default=[1.0])
     add("--preserve-color", action="store_true", help="of the photograph")
     add("--mask", metavar="FILE", help="white where the style is wanted")
     add("--size", type=int, help="longest side of the result, pixels")
-    add("--style-size", type=int, default=256, help="short side, 0: as it is")
+    add("--style-size", type=types.whole(0), default=256, help="0: as it is")
     add("--codes", metavar="NPZ_FILE", help="keep codes, or take them")
     add("--sheet", action="store_true", help="each style, on one picture")
 
@@ -96,6 +97,8 @@ def find_targets(args, contents, styles):
     name = place.resolve().name if is_folder else single
     output = pathlib.Path(args.output or f"results/stylize/{name}")
     targets = [output / n for n, _ in contents] if is_folder else [output]
+    for target in targets:
+        images.check_ending(target)
     sources = [source for _, source in [*contents, *styles]]
     sources += [args.mask, args.codes]
     paths = [

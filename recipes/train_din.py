@@ -30,7 +30,6 @@ on MS-COCO and WikiArt for what we recall as 160,000 steps.
 """
 
 import time
-import zlib
 
 from keras_vipa.utils import recipe
 
@@ -48,6 +47,7 @@ from keras_vipa.applications import save_float16
 from keras_vipa.datasets import random_crops
 from keras_vipa.datasets import read_pictures
 from keras_vipa.datasets import smooth_pictures
+from keras_vipa.utils import types
 from keras_vipa.utils.images import fit_picture
 from keras_vipa.utils.images import save_picture
 
@@ -57,21 +57,22 @@ HELD_BACK = (4, 6)
 # Of the contents, where there is grain.
 WITHOUT_DETAIL = 0.1
 SMOKE = {"steps": (1, 1), "size": (16, 16), "crops": (8, 8), "batch": 8}
+WRITES = ["grid.png", "din.weights.h5"]
 ON_A_CPU = {"size": (128, 192), "crops": (1200, 1200), "batch": 4}
 ON_A_GPU = {"size": (256, 256), "crops": (16000, 16000), "batch": 16}
 
 
 def options(add):
     """The options."""
-    add("--content", nargs="+", metavar="FOLDER", help="or tfds:NAME")
-    add("--style", nargs="+", metavar="FOLDER", help="or tfds:NAME")
+    add("--content", type=types.folder_or_tfds, nargs="+", help="or tfds:NAME")
+    add("--style", type=types.folder_or_tfds, nargs="+", help="or tfds:NAME")
     add("--start", metavar="WEIGHTS", help="preset or file to go on from")
-    add("--steps", type=int, nargs=2, default=(500, 4000), help="of each phase")
-    add("--minutes", type=float, help="end after them; --steps are limits then")
+    add("--steps", type=types.whole(0), nargs=2, default=(500, 4000))
+    add("--minutes", type=types.positive, help="--steps are limits then")
     add("--batch", type=int)
     add("--size", type=int, nargs=2, help="content, style")
     add("--crops", type=int, nargs=2, metavar=("CONTENT", "STYLE"))
-    add("--weight", nargs="*", default=[], metavar="TERM=VALUE")
+    add("--weight", type=types.named, nargs="*", default=[], metavar="TERM=1.0")
     add("--grain", type=float, default=0.0, help="noise, of 255 levels")
 
 
@@ -152,20 +153,16 @@ class Snapshots(keras.callbacks.Callback):
 
 def main(args):
     """Train, and say how it went."""
-    start = time.monotonic()
-    vgg_type, seed = choose(args), args.seeds[0]
+    start, seed, vgg_type = time.monotonic(), args.seeds[0], choose(args)
     keras.utils.set_random_seed(seed)
-    tag = zlib.crc32(repr(sorted(vars(args).items())).encode())
     size, style_size = args.size
     limits = np.add(args.crops, HELD_BACK)
     (photographs, paintings), held = split(
         read(args.content, "photographs", limits[0], size, seed),
         read(args.style, "paintings", limits[1], style_size, seed),
     )
-    weights = dict(pair.split("=", 1) for pair in args.weight)
-    weights = {name: float(value) for name, value in weights.items()}
     model = DIN("mobile", args.start, features=VGGFeatures(dtype=vgg_type))
-    trainer = DINTrainer(model, weights, RATE)
+    trainer = DINTrainer(model, dict(args.weight), RATE)
     shown = [[fit_picture(p, style_size) for p in part] for part in held]
     # As it is on the average of training.
     shots = Snapshots(args.output, *shown, args.grain / 510.0)
@@ -175,7 +172,7 @@ def main(args):
     count = args.crops[1]
     styles = random_crops(paintings, count, style_size, seed, ZOOM, True)
     minutes = args.minutes and args.minutes - (time.monotonic() - start) / 60
-    every = min(100, max(args.steps))
+    every = min(100, max(1, *args.steps))
     pairs = StylePairs(
         {"content": contents},
         {"style": styles},
@@ -186,21 +183,24 @@ def main(args):
         workers=8 if minutes else 1,
     )
     epochs = [steps // every for steps in args.steps]
-    histories = trainer.fit_stages(
-        pairs,
-        dict(zip(("reconstruct", "stylize"), epochs)),
-        # Crops of a GPU are more and larger than what is worth keeping.
-        cache_bytes=0 if minutes else None,
-        minutes=minutes,
-        # The clock does not stop while a run is interrupted.
-        backup_dir=None if minutes else args.output / f"backup_{tag:08x}",
-        jit_compile="auto",
-        callbacks=[shots],
-        verbose=0,
-    )
-    save_float16(model.network(), args.output / "din.weights.h5")
-    losses = evaluate(trainer, held, args)
-    recipe.write_report(args, [{"held back": losses, "histories": histories}])
+    with recipe.backup_folder(args) as backup:
+        histories = trainer.fit_stages(
+            pairs,
+            dict(zip(("reconstruct", "stylize"), epochs)),
+            # Crops of a GPU are more and larger than what is worth keeping.
+            cache_bytes=0 if minutes else None,
+            minutes=minutes,
+            # The clock does not stop while a run is interrupted.
+            backup_dir=None if minutes else backup,
+            jit_compile="auto",
+            callbacks=[shots],
+            verbose=0,
+        )
+        losses = evaluate(trainer, held, args)
+        with recipe.results(args) as folder:
+            save_float16(model.network(), folder / "din.weights.h5")
+            rows = [{"held back": losses, "histories": histories}]
+            recipe.write_report(args, rows, folder)
     print("Held-back pictures:", losses)
 
 
@@ -219,4 +219,4 @@ def evaluate(trainer, held, args):
 
 
 if __name__ == "__main__":
-    recipe.run(main, options, smoke=SMOKE)
+    recipe.run(main, options, smoke=SMOKE, writes=WRITES)

@@ -186,6 +186,7 @@ def parser_of(path):
     found = []
 
     def keep(*arguments, **options):
+        options.pop("writes", None)
         found.append(recipe.make_parser(*arguments, **options))
         # An option has to be written out.
         found[0].allow_abbrev = False
@@ -225,7 +226,13 @@ def wrong_commands(text, path, root=ROOT):
             continue
         options |= set(parser._option_string_actions)
         said = io.StringIO()
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+        with (
+            contextlib.redirect_stderr(said),
+            contextlib.redirect_stdout(said),
+            # The files of an example are its reader's.
+            mock.patch("os.path.isfile", lambda path: True),
+            mock.patch("os.path.isdir", lambda path: True),
+        ):
             try:
                 parser.parse_intermixed_args(arguments)
             except SystemExit as leave:
@@ -447,7 +454,7 @@ def test_missing_paths_are_found(page, old, new):
         ("a.py x \\", "c.py x \\", "recipes/c.py: no such recipe"),
         ("  --old", "  --ol", "unrecognized arguments: --ol"),
         ("a.py y", "a.py", "arguments are required: x"),
-        ("--new 2", "--new two", "invalid int value"),
+        ("--new 2", "--new two", "must be an integer"),
         ("`--old`", "`--seeds 0`", "--seeds"),
     ],
 )

@@ -388,7 +388,10 @@ def test_rows_of_different_number(tmp_path):
 
 def test_saved_model_replaces_nothing_else(model, tmp_path):
     (tmp_path / "precious.txt").write_text("kept")
-    with nothing_written(tmp_path), pytest.raises(ValueError, match="free or"):
+    with (
+        nothing_written(tmp_path),
+        pytest.raises(ValueError, match="Only a folder"),
+    ):
         export.to_saved_model(model, tmp_path)
 
 

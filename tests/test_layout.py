@@ -36,7 +36,7 @@ MAY_IMPORT = {
 }
 PRIVATE_PARTS = {"utils"}
 # What recipes may use of the package's own toolbox.
-FOR_RECIPES = {"images", "recipe", "reports", "scoreboard"}
+FOR_RECIPES = {"files", "images", "recipe", "reports", "scoreboard", "types"}
 # Words of one method, which have no place in what all methods share.
 METHOD_WORDS = re.compile(
     r"amalgam|styli[sz]e|\bDIN\b|instance.?norm|attribution"
@@ -529,8 +529,8 @@ def test_rule_scripts(tmp_path, source):
 @pytest.mark.parametrize(
     ("source", "is_wrong"),
     [
-        ("from keras_vipa.utils.files import a", True),
-        ("from keras_vipa.utils import files", True),
+        ("from keras_vipa.utils.graphs import a", True),
+        ("from keras_vipa.utils import graphs", True),
         ("from keras_vipa.applications.din import DIN", True),
         ("import keras_vipa.applications.din", True),
         ("from keras_vipa.utils.images import a", False),

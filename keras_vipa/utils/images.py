@@ -285,6 +285,22 @@ def _to_rgb(picture):
     return np.asarray(picture.convert("RGB"))
 
 
+def check_ending(path):
+    """Raise a `ValueError` if no picture can be saved under this name.
+
+    Args:
+        path: string or path.
+    """
+    path = os.fspath(path)
+    ending = os.path.splitext(path)[1].lower()
+    # Pillow only reads some formats, and only says so once it has the file.
+    if Image.registered_extensions().get(ending) not in Image.SAVE:
+        raise ValueError(
+            "The ending of `path` must name a format to save pictures in, as "
+            f".png does. Received: path={path!r}"
+        )
+
+
 def save_picture(path, picture):
     """Save a picture; the ending of `path` says in which format.
 
@@ -320,12 +336,6 @@ def save_picture(path, picture):
             "A picture must be a uint8 or float array (height, width, 3). "
             f"Received: shape={picture.shape}, dtype={picture.dtype}"
         )
-    path = os.fspath(path)
-    ending = os.path.splitext(path)[1]
-    if ending.lower() not in Image.registered_extensions():
-        raise ValueError(
-            "The ending of `path` must name a picture format, as .png does. "
-            f"Received: path={path!r}"
-        )
+    check_ending(path)
     with written_beside(path) as part:
         Image.fromarray(picture).save(part, quality=95)

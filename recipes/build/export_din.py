@@ -32,10 +32,15 @@ ANY_SIZE = 256
 
 def options(add):
     """The options."""
-    add("--weights", default="din_mobile", help="preset or file")
+    add("--weights", metavar="WEIGHTS", default="din_mobile")
     add("--variant", default="mobile")
     add("--sizes", nargs="*", type=int, default=(256, 384, 512))
-    add("--precisions", nargs="+", default=export.PRECISIONS)
+    add(
+        "--precisions",
+        nargs="+",
+        choices=export.PRECISIONS,
+        default=export.PRECISIONS,
+    )
     add("--content", metavar="FOLDER", help="photographs to calibrate on")
     add("--style", metavar="FOLDER", help="paintings to calibrate on")
     add("--style-size", type=int, default=256)

@@ -18,6 +18,8 @@ from keras_vipa.utils import recipe
 
 from PIL import Image
 
+from keras_vipa.utils import files
+from keras_vipa.utils import types
 from keras_vipa.utils.images import find_pictures
 from keras_vipa.utils.images import read_picture
 from keras_vipa.utils.images import scale_picture
@@ -30,7 +32,7 @@ def options(add):
     add("folders", nargs="+", metavar="FOLDER")
     add("--size", type=int, default=512, help="short side, in pixels")
     add("--megabytes", type=float, default=24.0)
-    add("--output", required=True, metavar="FOLDER")
+    add("--output", type=types.output_folder, required=True)
 
 
 def encode(path, size, quality):
@@ -63,12 +65,13 @@ def main(args):
             break
     else:
         raise ValueError(f"The pictures do not fit. Received: {total:.1f} MB")
-    output = pathlib.Path(args.output)
+    output = args.output
     if output.exists():
         shutil.rmtree(output)
     for name, content in packed.items():
         (output / name).parent.mkdir(parents=True, exist_ok=True)
-        (output / name).write_bytes(content)
+        with files.written_beside(output / name) as part:
+            part.write_bytes(content)
 
 
 if __name__ == "__main__":

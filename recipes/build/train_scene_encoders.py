@@ -20,6 +20,7 @@ from keras import layers
 
 from keras_vipa import datasets
 from keras_vipa.applications import SceneEncoders
+from keras_vipa.utils import files
 
 CLASSES = ("shape", "color", "bgori", "bgcol")
 
@@ -75,7 +76,9 @@ def main(args):
     for seed in args.seeds:
         world = datasets.scenes(args.scenes, seed=100 + seed)
         model, losses = train(world, args.epochs, seed, args.tasks)
-        model.save_weights(args.output / f"seed_{seed}.weights.h5")
+        path = args.output / f"seed_{seed}.weights.h5"
+        with files.written_beside(path) as part:
+            model.save_weights(part)
         rows.append({"seed": seed, **losses})
     recipe.write_report(args, rows)
 

@@ -34,6 +34,7 @@ from keras_vipa.applications import VGGFeatures
 from keras_vipa.datasets import random_crops
 from keras_vipa.datasets import read_pictures
 from keras_vipa.utils import scoreboard
+from keras_vipa.utils import types
 
 matplotlib.use("Agg")
 MEASURES = ("style", "content", "wrong style")
@@ -76,8 +77,13 @@ def options(add):
     """The options."""
     add("--content", metavar="FOLDER", help="of photographs")
     add("--style", metavar="FOLDER", help="of paintings")
-    add("--held-back", type=float, default=0.25, help="part of the pictures")
-    add("--steps", type=int, nargs=2, default=(200, 600), help="of each phase")
+    add(
+        "--held-back",
+        type=types.share,
+        default=0.25,
+        help="part of the pictures",
+    )
+    add("--steps", type=types.whole(0), nargs=2, default=(200, 600))
     add("--size", type=int, default=96)
     add("--crops", type=int, default=300)
     add("--batch", type=int, default=4)
@@ -188,8 +194,9 @@ def main(args):
         rows += compare_variants(args, seed, features, *parts)
     summary = scoreboard.summarize(rows, "variant", MEASURES)
     print(scoreboard.format_summary(summary, 3))
-    plot(args.output / "report.png", rows)
-    recipe.write_report(args, rows)
+    with recipe.results(args) as folder:
+        plot(folder / "report.png", rows)
+        recipe.write_report(args, rows, folder)
 
 
 if __name__ == "__main__":

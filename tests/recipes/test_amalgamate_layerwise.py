@@ -96,7 +96,7 @@ def test_files_that_are_not_models(recipe, pictures, tmp_path, capsys):
     broken = tmp_path / "broken.keras"
     broken.write_text("not a model")
     for path, message in (
-        (tmp_path / "missing.keras", "There is no model file"),
+        (tmp_path / "missing.keras", "must be a file that is there"),
         (broken, "is not a Keras model"),
     ):
         options = ["--teachers", path, path, "--images", pictures]
@@ -150,9 +150,9 @@ def test_not_finite(recipe, teachers, pictures, tmp_path, capsys):
 def test_wrong_options(recipe, capsys):
     assert "must be a folder" in error_of(recipe, capsys, "--dataset", "mnist")
     assert "--teachers need --images" in error_of(
-        recipe, capsys, "--teachers", "a.keras"
+        recipe, capsys, "--teachers", __file__
     )
     assert "KERAS_BACKEND=jax" in error_of(
         recipe, capsys, "--strategy", "data_parallel"
     )
-    assert "between 0 and 1. Received" in error_of(recipe, capsys, "--width", 3)
+    assert "from 0.0 to 1.0. Received" in error_of(recipe, capsys, "--width", 3)

@@ -38,8 +38,8 @@ class TestTrain:
     @pytest.mark.parametrize(
         "options, message",
         [
-            (["--content", "missing"], "no such file"),
-            (["--content", "pictures/0.png"], "Four photographs and styles"),
+            (["--content", "missing"], "must be a folder"),
+            (["--content", "three"], "Four photographs and styles"),
             (["--weight", "beauty=1"], "Loss terms are"),
         ],
     )
@@ -55,6 +55,9 @@ class TestTrain:
         message,
     ):
         monkeypatch.chdir(tmp_path)
+        (tmp_path / "three").mkdir()
+        for number in range(3):
+            (pictures / f"{number}.png").rename(f"three/{number}.png")
         with pytest.raises(SystemExit):
             run_recipe(load_recipe("train_din"), *options)
         assert message in capsys.readouterr().err

@@ -265,6 +265,9 @@ def write_bad_files(folder):
     (folder / "cut.png").write_bytes(data[:-60])
     save_picture(folder / "tiny.png", np.zeros((15, 60, 3)))
     save_picture(folder / "square.png", np.zeros((33, 33, 3)))
+    (folder / "text.png").write_text("precious")
+    np.savez(folder / "data.npz", precious=[1, 2, 3])
+    (folder / "folder.png").mkdir()
     (folder / "nothing").mkdir()
     (folder / "bad_frames").mkdir()
     (folder / "bad_frames" / "0.png").write_bytes(data)
@@ -274,6 +277,9 @@ def write_bad_files(folder):
     objects = np.array([{}], dtype=object)
     np.savez(folder / "objects.npz", names=["a"], codes=objects)
     (folder / "no.weights.h5").write_text("nothing")
+
+
+MASKED = ["--mask", "square.png", "--size", 33]
 
 
 @pytest.mark.parametrize(
@@ -288,14 +294,14 @@ def write_bad_files(folder):
         (["tiny.png", STYLES[0], "--size", 200], "at least 16 pixels"),
         (["photo.png", "tiny.png"], "at least 16 pixels"),
         (["photo.png", STYLES[0], "--size", 20], "at least 16 pixels"),
-        (["photo.png", STYLES[0], "--size", -1], "Received: size=-1"),
+        (["photo.png", STYLES[0], "--size", -1], "Received: '-1'"),
         (["photo.png"], "A style is needed"),
         (["nothing", STYLES[0]], "A folder must hold"),
         (["photo.png", "nothing"], "A folder must hold"),
         (["bad_frames", STYLES[0]], "bad_frames/1.png"),
         (["photo.png", *STYLES, "--strength", 1, 0], "each of 3 style"),
-        (["photo.png", *STYLES, "--strength", 1.5], "from 0 to 1"),
-        (["photo.png", *STYLES, "--strength", "nan"], "from 0 to 1"),
+        (["photo.png", *STYLES, "--strength", 1.5], "from 0.0 to 1.0"),
+        (["photo.png", *STYLES, "--strength", "nan"], "from 0.0 to 1.0"),
         (["photo.png", *STYLES, "--mix", 1, 2], "must be 3 numbers"),
         (["photo.png", *STYLES, "--mix", 0, 0, 0], "positive sum"),
         (["photo.png", "styles", "--sheet", "--mix", 1], "leave --mix out"),
@@ -305,14 +311,19 @@ def write_bad_files(folder):
         (["photo.png", "--codes", "bad.npz"], "bad.npz"),
         (["photo.png", "--codes", "objects.npz"], "objects.npz"),
         (["photo.png", "--codes", "short.npz"], "shape (7,)"),
-        (["photo.png", STYLES[0], "-o", "out.xyz"], "picture format"),
+        (["photo.png", STYLES[0], "-o", "out.xyz"], "a format to save"),
         (["photo.png", STYLES[0], "-o", "text.jpg/out.png"], "text.jpg"),
         (["photo.png", STYLES[0], "-o", "photo.png"], "overwrite"),
         (["frames", STYLES[0], "-o", "frames"], "overwrite"),
         (["frames", *STYLES, "-o", "styles"], "overwrite"),
         (["photo.png", "styles", "-o", STYLES[2]], "overwrite"),
-        (["photo.png", STYLES[0], "-o", "m.png", "--mask", "m.png"], "overwr"),
-        (["photo.png", STYLES[0], "-o", "c.png", "--codes", "c.png"], "overwr"),
+        (["photo.png", STYLES[0], "-o", "m.png", "--mask", "m.png"], "--mask"),
+        (["photo.png", STYLES[0], *MASKED, "-o", "square.png"], "overwrite"),
+        (["photo.png", STYLES[0], "-o", "c.png", "--codes", "c.png"], ".npz"),
+        (["photo.png", STYLES[0], "--codes", "data.npz"], "stylize.py wrote"),
+        (["photo.png", STYLES[0], "-o", "nothing"], "a format to save"),
+        (["photo.png", STYLES[0], "-o", "folder.png"], "replace a folder"),
+        (["photo.png", STYLES[0], "-o", "text.png"], "text by PNG"),
         (["frames", STYLES[0], "-o", "-"], "Standard output"),
         (["photo.png", STYLES[0], "--weights", "none"], "Weights must be"),
         (["photo.png", STYLES[0], "--weights", "no.weights.h5"], "not weights"),

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import signal
 
 import numpy as np
 import pytest
@@ -57,6 +58,19 @@ class TestOptions:
             (3, ["small"], True),
         ]
 
+    def test_names_that_begin_with_a_dash(self, run, monkeypatch):
+        seen = []
+
+        def more(add):
+            options(add)
+            add("pictures", nargs="*")
+
+        line = ["python", "a", "--size", "3", "--", "-x", "-", "b"]
+        monkeypatch.setattr("sys.argv", line)
+        recipe.run(lambda args: seen.append(args), more)
+        assert seen[0].pictures == ["a", "./-x", "-", "b"]
+        assert seen[0].size == 3
+
     def test_a_recipe_without_seeds_or_folder(self, run, tmp_path):
         seen = []
         run(lambda args: seen.append(vars(args)), seeds=None, folder=False)
@@ -94,7 +108,8 @@ class TestErrors:
 
     def test_wrong_option(self, run, capsys):
         error = fails(run, capsys, lambda args: None, "--size", "large")
-        assert "invalid int value: 'large'" in error
+        rule = "argument --size: must be an integer from 1 to 16384"
+        assert error == f"test_recipe.py: error: {rule}. Received: 'large'\n"
 
     def test_our_own_mistakes_are_not_hidden(self, run):
         def main(args):
@@ -154,3 +169,77 @@ class TestFolder:
         assert first == again != other
         assert is_there and not was_there
         assert not again.exists() and other.exists()
+
+    def test_what_was_given_is_not_replaced(self, run, capsys, tmp_path):
+        given = tmp_path / "student.keras"
+        given.write_text("given")
+        line = ["--output", tmp_path, "--files"]
+        error = fails(run, capsys, main, *line, given, writes=[given.name])
+        assert "results would replace it" in error
+        # Nor is a folder that results would come to lie in.
+        error = fails(run, capsys, main, *line, tmp_path)
+        assert "or lie within" in error
+        run(main, *line, given, writes=["other.keras"])
+        assert given.read_text() == "given"
+
+    def test_a_folder_in_the_place_of_a_result(self, run, capsys, tmp_path):
+        (tmp_path / "report.json").mkdir()
+        error = fails(run, capsys, main, "--output", tmp_path)
+        assert "does not replace a folder" in error
+
+    def test_the_second_run_into_a_folder_stops(self, run, capsys, tmp_path):
+        def main(args):
+            error = fails(run, capsys, lambda args: None, "--output", tmp_path)
+            assert "Another run writes to this folder" in error
+            recipe.write_report(args, [])
+
+        run(main, "--output", tmp_path)
+        assert (tmp_path / "report.json").is_file()
+
+    def test_all_results_or_none(self, run, capsys, tmp_path):
+        def main(args):
+            with recipe.results(args) as folder:
+                recipe.write_report(args, [], folder)
+                if args.files:
+                    raise ValueError("no picture")
+                (folder / "report.png").write_text("")
+
+        fails(run, capsys, main, "--files", "none", "--output", tmp_path / "a")
+        assert not (tmp_path / "a").exists()
+        run(main, "--output", tmp_path / "a")
+        assert len(list((tmp_path / "a").iterdir())) == 2
+
+
+def main(args):
+    """A recipe that writes its report."""
+    recipe.write_report(args, [])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_ended_by_a_signal(run, tmp_path, number):
+    """What is half written goes, and what was there stays."""
+    (tmp_path / "report.json").write_text("before")
+
+    def main(args):
+        with recipe.results(args) as folder:
+            (folder / "report.json").write_text("after")
+            signal.raise_signal(number)
+
+    before = signal.getsignal(number)
+    with pytest.raises(SystemExit) as stop:
+        run(main, "--output", tmp_path)
+    assert stop.value.code == 128 + number
+    assert (tmp_path / "report.json").read_text() == "before"
+    assert len(list(tmp_path.iterdir())) == 1
+    assert signal.getsignal(number) == before
+
+
+def test_interrupted(run, capsys, tmp_path):
+    def main(args):
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as stop:
+        run(main, "--output", tmp_path / "new")
+    assert stop.value.code == 130
+    assert capsys.readouterr().err == "test_recipe.py: interrupted\n"
+    assert not (tmp_path / "new").exists()

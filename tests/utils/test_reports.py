@@ -89,5 +89,5 @@ class TestText:
         assert list(tmp_path.iterdir()) == [path]
 
     def test_missing_folder(self, tmp_path):
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises(ValueError, match="must exist"):
             reports.write_text(tmp_path / "none" / "table.md", "text")

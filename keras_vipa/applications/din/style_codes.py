@@ -1,5 +1,7 @@
 """Files of style codes, which `DIN` computes once for each style."""
 
+import os
+
 import numpy as np
 
 from keras_vipa.utils.files import written_beside
@@ -12,7 +14,12 @@ def save_codes(path, names, codes):
         path: string or path of the file.
         names: list of n strings.
         codes: n arrays `(length,)`.
+
+    Raises:
+        ValueError: If there is a file that does not hold codes.
     """
+    if os.path.isfile(path) and os.path.getsize(path):
+        read_codes(path)
     with written_beside(path) as part, open(part, "wb") as file:
         np.savez(file, names=names, codes=codes)
 

@@ -1,0 +1,106 @@
+"""Whatever is wrong with an option is said in one line, before any work.
+
+Recipes and options enter by themselves, from the parsers.
+"""
+
+import pytest
+from test_case import ROOT
+
+from keras_vipa.utils import recipe as frame
+from keras_vipa.utils import types
+
+RECIPES = [
+    path
+    for path in sorted((ROOT / "recipes").rglob("*.py"))
+    if "recipe.run(" in path.read_text(encoding="utf-8")
+]
+NOT_THERE = "no/such/place"
+NUMBERS = ["", "x", "nan", "-1", "1e400", "0x1", "1,5"]
+# What is refused, whatever the option is.
+BAD = {
+    int: [*NUMBERS, "1.5", "0", str(10**12)],
+    float: [*NUMBERS, "inf", "-0.5"],
+    types.seed: [*NUMBERS, "1.5", str(10**12)],
+    None: ["", " "],
+}
+PLACES = (types.file, types.folder, types.folder_or_tfds)
+
+pytestmark = pytest.mark.tensorflow
+
+
+def parser_of(recipe, monkeypatch):
+    """The parser that `recipe.run` makes, and how it was called."""
+    calls = []
+    monkeypatch.setattr(
+        frame, "run", lambda *args, **more: calls.append((args, more))
+    )
+    source = recipe.__spec__.loader.get_data(recipe.__file__).decode()
+    last = source[source.index('if __name__ == "__main__":') :]
+    exec(compile(last, recipe.__file__, "exec"), {**vars(recipe), **MAIN})
+    ((args, more),) = calls
+    more.pop("writes", None)
+    return frame.make_parser(*args, **more), args, more
+
+
+MAIN = {"__name__": "__main__"}
+
+
+def bad_values(action, original):
+    """Texts that this option has to refuse."""
+    if action.choices:
+        return ["", "bogus"]
+    if action.type in PLACES:
+        return ["", NOT_THERE]
+    return BAD.get(original, BAD[None])
+
+
+def original_types(options):
+    """Option -> the type that the recipe itself named."""
+    found = {}
+
+    def add(*names, **more):
+        found[names[-1].lstrip("-").replace("-", "_")] = more.get("type")
+
+    options(add)
+    return found
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_one_line(path, load_recipe, monkeypatch, tmp_path, capsys):
+    recipe = load_recipe(path.stem)
+    parser, (_, options), _ = parser_of(recipe, monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    originals = original_types(options) | {"seeds": types.seed}
+    tried = 0
+    for action in parser._actions:
+        takes_value = action.nargs != 0 and action.option_strings
+        if not takes_value:
+            continue
+        for value in bad_values(action, originals.get(action.dest)):
+            line = [f"{action.option_strings[-1]}={value}"]
+            if isinstance(action.nargs, int):
+                line = [action.option_strings[-1], *[value] * action.nargs]
+            with pytest.raises(SystemExit) as stop:
+                parser.parse_intermixed_args(line)
+                pytest.fail(f"accepted: {line}")
+            error = capsys.readouterr().err
+            assert stop.value.code == 2, (line, error)
+            assert error.count("\n") == 1, (line, error)
+            assert action.dest.replace("_", "-") in error, (line, error)
+            tried += 1
+    assert tried > 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_defaults_are_allowed(load_recipe, monkeypatch):
+    """The rules refuse nothing of what recipes do by themselves."""
+    for path in RECIPES:
+        parser, _, _ = parser_of(load_recipe(path.stem), monkeypatch)
+        for action in parser._actions:
+            if action.option_strings and action.default is not None:
+                values = action.default
+                if not isinstance(values, list | tuple):
+                    values = [values]
+                for value in values:
+                    if action.type and not isinstance(value, bool):
+                        action.type(str(value))
