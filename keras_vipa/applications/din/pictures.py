@@ -3,6 +3,8 @@
 import numpy as np
 
 from keras_vipa.applications.din.networks import SMALLEST
+from keras_vipa.layers.checks import as_array
+from keras_vipa.layers.checks import check_number
 from keras_vipa.utils.colors import LUMINANCE
 
 
@@ -12,7 +14,7 @@ def as_images(pictures, name):
     Returns:
         The array, and whether it was a single picture.
     """
-    array = np.asarray(pictures)
+    array = as_array(name, pictures)
     images = array[None] if array.ndim == 3 else array
     is_float = array.dtype.kind == "f"
     if (
@@ -39,6 +41,16 @@ def as_images(pictures, name):
     return images, array.ndim == 3
 
 
+def check_finite(values, what):
+    """Raise a `ValueError` if what a network computed is not finite."""
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"The model computes a {what} that is not finite: its weights are "
+            "damaged, or not of this network; load others. Received: "
+            f"{np.mean(~np.isfinite(values)):.0%} of the values NaN or infinite"
+        )
+
+
 def check_amount(strength, mask, size):
     """How much of the drawing is wanted: strength times mask.
 
@@ -49,17 +61,16 @@ def check_amount(strength, mask, size):
         ValueError: If one of them is not in [0, 1], or the mask is not of
             this size.
     """
-    if not 0 <= strength <= 1:
-        raise ValueError(
-            f"`strength` must be between 0 and 1. Received: strength={strength}"
-        )
+    check_number("strength", strength, most=1)
     if mask is None:
         return strength
-    array = np.asarray(mask, "float32")
-    if array.shape != tuple(size) or not (np.abs(array - 0.5) <= 0.5).all():
+    array = as_array("mask", mask)
+    is_right = array.shape == tuple(size) and array.dtype.kind in "fiub"
+    array = array.astype("float32") if is_right else array
+    if not is_right or not (np.abs(array - 0.5) <= 0.5).all():
         raise ValueError(
             f"`mask` must be an array {tuple(size)} with values in [0, 1]. "
-            f"Received: shape={array.shape}"
+            f"Received: shape={array.shape}, dtype={array.dtype}"
         )
     return strength * array[..., None]
 
@@ -78,10 +89,7 @@ def make_grain(size, amount, seed=0):
     Raises:
         ValueError: If `amount` is not in [0, 1].
     """
-    if not 0 <= amount <= 1:
-        raise ValueError(
-            f"`grain` must be between 0 and 1. Received: grain={amount}"
-        )
+    check_number("grain", amount, most=1)
     noise = np.random.default_rng(seed).standard_normal((*size, 1), "float32")
     return np.float32(amount) * noise
 
