@@ -13,7 +13,6 @@ import re
 import keras
 import numpy as np
 
-from keras_vipa.layers.checks import as_array
 from keras_vipa.layers.checks import check_choice
 from keras_vipa.layers.checks import check_integer
 from keras_vipa.layers.checks import check_path
@@ -21,6 +20,11 @@ from keras_vipa.layers.checks import shown
 from keras_vipa.utils.files import written_beside
 from keras_vipa.utils.float32 import computes_in_float32
 from keras_vipa.utils.quiet import quiet
+from keras_vipa.utils.signatures import as_input
+from keras_vipa.utils.signatures import as_keras_returns
+from keras_vipa.utils.signatures import batches
+from keras_vipa.utils.signatures import by_name
+from keras_vipa.utils.signatures import input_signature
 
 PRECISIONS = ("float32", "float16", "int8")
 # Where 16 bits end, and LiteRT's converter cuts off.
@@ -101,7 +105,7 @@ def to_litert(
     check_choice("precision", precision, PRECISIONS)
     check_integer("batch_size", batch_size)
     _check_pattern(keep_float)
-    signature = _input_signature(model, batch_size)
+    signature = input_signature(model, batch_size)
     _check_weights(model, precision)
     if precision == "int8":
         samples = _check_samples(samples, keras.tree.flatten(signature))
@@ -164,7 +168,7 @@ def to_saved_model(model, path, verbose=False):
             "`path` must be free or a SavedModel, which is replaced. "
             f"Received: path='{path}'"
         )
-    signature = _input_signature(model, None)
+    signature = input_signature(model, None)
     with written_beside(path) as part, quiet(verbose):
         model.export(
             part,
@@ -205,7 +209,7 @@ def to_onnx(model, path, verbose=False):
     """
     _check_model(model)
     path = _check_path(path, ".onnx")
-    signature = _input_signature(model, None)
+    signature = input_signature(model, None)
     with written_beside(path) as part, quiet(verbose):
         _import("onnx", extra="onnx")
         _import("tf2onnx", extra="onnx")
@@ -248,9 +252,9 @@ def run_litert(path, inputs):
         runner = _runner(path)
         details = runner.get_input_details()
         arrays = inputs if isinstance(inputs, dict) else [inputs]
-        arrays = _by_name(arrays, list(details), "inputs")
+        arrays = by_name(arrays, list(details), "inputs")
         arrays = {
-            name: _as_input(
+            name: as_input(
                 array,
                 name,
                 details[name]["shape_signature"],
@@ -260,7 +264,7 @@ def run_litert(path, inputs):
         }
         batch_size = min(detail["shape"][0] for detail in details.values())
         try:
-            results = [runner(**rows) for rows in _batches(arrays, batch_size)]
+            results = [runner(**rows) for rows in batches(arrays, batch_size)]
         except (RuntimeError, ValueError) as error:
             shapes = [array.shape for array in arrays.values()]
             raise ValueError(
@@ -268,7 +272,7 @@ def run_litert(path, inputs):
                 f"({_first_line(error)}). Received: shapes {shapes}"
             ) from error
     count = len(next(iter(arrays.values())))
-    return _as_keras_returns(
+    return as_keras_returns(
         {
             name: np.concatenate([result[name] for result in results])[:count]
             for name in results[0]
@@ -335,41 +339,6 @@ def _import(module, extra):
         ) from error
 
 
-def _input_signature(model, batch_size):
-    """One structure of named `keras.InputSpec` for each argument of `call`."""
-
-    def spec(shape, name, dtype):
-        shape = (batch_size, *shape[1:])
-        return keras.InputSpec(
-            shape=shape, dtype=dtype, name=re.sub(r"\W", "_", name)
-        )
-
-    def specs(shape, name):
-        if isinstance(shape, dict):
-            return {key: specs(part, key) for key, part in shape.items()}
-        if any(isinstance(part, list | tuple | dict) for part in shape):
-            return [specs(s, f"{name}_{i}") for i, s in enumerate(shape)]
-        return spec(shape, name, model.variable_dtype)
-
-    if getattr(model, "inputs", None):
-        sequential = isinstance(model, keras.Sequential)
-        return keras.tree.map_structure(
-            lambda tensor: spec(tensor.shape, tensor.name, tensor.dtype),
-            model.inputs if sequential else [model.input],
-        )
-    config = model.get_build_config() or {}
-    shapes = config.get("shapes_dict", config)
-    if not shapes:
-        raise ValueError(
-            "A model must be built before it is exported: call it once on "
-            f"data. Received: model '{model.name}' without input shapes"
-        )
-    return [
-        specs(shape, argument.removesuffix("_shape"))
-        for argument, shape in shapes.items()
-    ]
-
-
 def _check_pattern(keep_float):
     if keep_float is None:
         return
@@ -424,9 +393,7 @@ def _converter_options(precision, samples, batch_size):
     if precision == "float16":
         target_spec["supported_types"] = [tf.float16]
     else:
-        options["representative_dataset"] = lambda: _batches(
-            samples, batch_size
-        )
+        options["representative_dataset"] = lambda: batches(samples, batch_size)
     return options
 
 
@@ -455,9 +422,9 @@ def _check_samples(samples, specs):
         )
     if not isinstance(samples, dict | list | tuple):
         samples = [samples]
-    arrays = _by_name(samples, [spec.name for spec in specs], "samples")
+    arrays = by_name(samples, [spec.name for spec in specs], "samples")
     inputs = {
-        spec.name: _as_input(
+        spec.name: as_input(
             arrays[spec.name], spec.name, spec.shape, spec.dtype
         )
         for spec in specs
@@ -490,71 +457,6 @@ def _check_loops(model, signature):
             "collects a sequence. Build recurrent layers with `unroll=True`, "
             f"or export in float16. Received: model '{model.name}'"
         )
-
-
-def _as_input(array, name, shape, dtype):
-    """Cast rows for an input; an open size of it is `None` or -1."""
-    pairs = zip(shape[1:], array.shape[1:])
-    fits = all(size in (None, -1, given) for size, given in pairs)
-    if array.ndim != len(shape) or not fits:
-        sizes = ["n"] + [size if size != -1 else None for size in shape[1:]]
-        sizes = ", ".join(map(str, sizes))
-        raise ValueError(
-            f"Rows for the input '{name}' must be of shape ({sizes}). "
-            f"Received: shape={array.shape}"
-        )
-    if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
-        raise ValueError(
-            f"Rows for the input '{name}' must be numbers. "
-            f"Received: dtype={array.dtype}"
-        )
-    with np.errstate(invalid="ignore"):
-        cast = array.astype(dtype, copy=False)
-    if cast.dtype.kind in "iu" and not (cast == array).all():
-        raise ValueError(
-            f"Rows for the input '{name}' must be whole numbers that fit "
-            f"{cast.dtype}. Received: dtype={array.dtype}, "
-            f"values from {array.min():g} to {array.max():g}"
-        )
-    return cast
-
-
-def _by_name(arrays, names, argument):
-    """Return arrays with equally many rows, as a dict by input name."""
-    if not isinstance(arrays, dict):
-        in_order = names if len(arrays) == len(names) else range(len(arrays))
-        arrays = dict(zip(in_order, arrays))
-    if set(arrays) != set(names):
-        raise ValueError(
-            f"`{argument}` must be a dict with one array for each of the "
-            f"inputs {names}. Received: {argument} for {list(arrays)}"
-        )
-    arrays = {name: as_array(argument, arrays[name]) for name in names}
-    shapes = [array.shape for array in arrays.values()]
-    counts = {shape[:1] for shape in shapes}
-    if len(counts) > 1 or counts & {(), (0,)}:
-        raise ValueError(
-            f"`{argument}` must have at least one row, and equally many for "
-            f"each input. Received: shapes {shapes}"
-        )
-    return arrays
-
-
-def _batches(arrays, batch_size):
-    """Batches of equal size: the last is filled up with the first rows."""
-    count = len(next(iter(arrays.values())))
-    for start in range(0, count, batch_size):
-        rows = np.arange(start, start + batch_size) % count
-        yield {name: array[rows] for name, array in arrays.items()}
-
-
-def _as_keras_returns(outputs):
-    """Undo the names `output_0`, `output_1`, ... of outputs without names."""
-    in_order = [f"output_{i}" for i in range(len(outputs))]
-    if set(outputs) != set(in_order):
-        return outputs
-    arrays = [outputs[name] for name in in_order]
-    return arrays if len(arrays) > 1 else arrays[0]
 
 
 def _explain(error, model, specs):

@@ -13,6 +13,7 @@ from keras import layers
 from keras import ops
 
 from keras_vipa import export
+from keras_vipa.utils.signatures import as_input
 
 pytestmark = pytest.mark.tensorflow
 
@@ -521,7 +522,7 @@ def test_no_file(path):
 @pytest.mark.parametrize("rows", [[[0.5, 1.0]], [[np.nan, 1.0]], [[300, 1]]])
 def test_rows_are_not_cut_to_integers(rows):
     with pytest.raises(ValueError, match="whole numbers that fit uint8"):
-        export._as_input(np.array(rows), "ids", (1, 2), "uint8")
+        as_input(np.array(rows), "ids", (1, 2), "uint8")
 
 
 def test_rows_of_different_number(tmp_path):

@@ -509,6 +509,7 @@ class TestChannelsFirst(TestCase):
     def test_din(self, model):
         other = make()
         other.network().set_weights(model.network().get_weights())
+        other.features.set_weights(model.features.get_weights())
         content, style = photograph(18, 20), painting(24, 24)
         expected = model.stylize(content, style)
         np.testing.assert_array_equal(other.stylize(content, style), expected)

@@ -13,7 +13,10 @@ from keras_vipa.applications.din.networks import from_code
 from keras_vipa.applications.din.networks import make_parts
 from keras_vipa.applications.din.pictures import as_images
 from keras_vipa.applications.din.pictures import check_amount
+from keras_vipa.applications.din.pictures import check_features
 from keras_vipa.applications.din.pictures import check_finite
+from keras_vipa.applications.din.pictures import check_sides
+from keras_vipa.applications.din.pictures import check_weights
 from keras_vipa.applications.din.pictures import lay_over
 from keras_vipa.applications.din.pictures import make_grain
 from keras_vipa.applications.din.tiles import check_tile
@@ -165,7 +168,7 @@ class DIN(keras.Model):
         super().__init__(**kwargs)
         check_choice("variant", variant, sorted(VARIANTS))
         if features is not None:
-            _check_features(features)
+            check_features(features, STYLE_FEATURES)
         sizes = VARIANTS[variant]
         self.variant = variant
         self.kind = kind
@@ -349,20 +352,7 @@ class DIN(keras.Model):
                 f"Received: codes={shown(codes)}"
             )
         codes = np.stack([self.check_code(code) for code in codes])
-        given = np.ones(len(codes)) if weights is None else weights
-        weights = as_array("weights", given)
-        is_list = weights.shape == (len(codes),) and weights.dtype.kind in "fiu"
-        if not is_list or not (weights >= 0).all():
-            raise ValueError(
-                f"`weights` must be {len(codes)} numbers of at least 0, one "
-                f"for each code. Received: weights={shown(weights.tolist())}"
-            )
-        weights = weights.astype("float64")
-        if not 0 < weights.sum() < np.inf:
-            raise ValueError(
-                "`weights` must have a positive sum. "
-                f"Received: weights={weights.tolist()}"
-            )
+        weights = check_weights(weights, len(codes))
         return np.average(codes, 0, weights).astype("float32")
 
     def transfer(
@@ -526,16 +516,7 @@ class DIN(keras.Model):
         Raises:
             ValueError: If a side is no multiple of 4 of at least 16.
         """
-        for side in (height, width):
-            is_whole = isinstance(side, int | np.integer)
-            if side is not None and (
-                not is_whole or side < SMALLEST or side % STRIDE
-            ):
-                raise ValueError(
-                    f"Height and width must be multiples of {STRIDE}, at least "
-                    f"{SMALLEST}. Received: height={shown(height)}, "
-                    f"width={shown(width)}"
-                )
+        check_sides(height, width)
         content = keras.Input((height, width, 3), name="content")
         code = keras.Input(self.style_net.output.shape[1:], name="code")
         drawn = ops.clip(self.draw(content, code), 0.0, 1.0)
@@ -556,16 +537,3 @@ class DIN(keras.Model):
     def from_config(cls, config):
         features = keras.saving.deserialize_keras_object(config["features"])
         return cls(**{**config, "features": features})
-
-
-def _check_features(features):
-    """Raise a `ValueError` unless a model has the maps that styles need."""
-    outputs = getattr(features, "output", None)
-    outputs = outputs if isinstance(outputs, dict) else {}
-    is_model = isinstance(features, keras.Model)
-    if not is_model or not set(STYLE_FEATURES) <= set(outputs):
-        raise ValueError(
-            "`features` must be a `keras.Model` of images to a dict with "
-            f"{STYLE_FEATURES}, as `VGGFeatures` is. "
-            f"Received: features={shown(features)}"
-        )

@@ -1,10 +1,13 @@
-"""What `DIN` checks of pictures, and does to them before and afterwards."""
+"""What `DIN` checks of arguments, and does to pictures before and after."""
 
+import keras
 import numpy as np
 
 from keras_vipa.applications.din.networks import SMALLEST
+from keras_vipa.applications.din.networks import STRIDE
 from keras_vipa.layers.checks import as_array
 from keras_vipa.layers.checks import check_number
+from keras_vipa.layers.checks import shown
 from keras_vipa.utils.colors import LUMINANCE
 
 
@@ -112,3 +115,47 @@ def lay_over(photograph, drawn, preserve_color=False, amount=1.0):
         drawn = photograph + ((drawn - photograph) @ LUMINANCE)[..., None]
     drawn = np.clip(drawn, 0.0, 1.0)
     return amount * drawn + (1 - amount) * photograph
+
+
+def check_features(features, names):
+    """Raise a `ValueError` unless a model has the maps of these names."""
+    outputs = getattr(features, "output", None)
+    outputs = outputs if isinstance(outputs, dict) else {}
+    if not isinstance(features, keras.Model) or not set(names) <= set(outputs):
+        raise ValueError(
+            "`features` must be a `keras.Model` of images to a dict with "
+            f"{names}, as `VGGFeatures` is. "
+            f"Received: features={shown(features)}"
+        )
+
+
+def check_sides(height, width):
+    """Raise a `ValueError` unless a whole network can have these sides."""
+    for side in (height, width):
+        is_whole = isinstance(side, int | np.integer)
+        fits = is_whole and side >= SMALLEST and side % STRIDE == 0
+        if side is not None and not fits:
+            raise ValueError(
+                f"Height and width must be multiples of {STRIDE}, at least "
+                f"{SMALLEST}. Received: height={shown(height)}, "
+                f"width={shown(width)}"
+            )
+
+
+def check_weights(weights, count):
+    """Weights of a mixture as a float64 array, equal ones for `None`."""
+    given = np.ones(count) if weights is None else weights
+    array = as_array("weights", given)
+    is_list = array.shape == (count,) and array.dtype.kind in "fiu"
+    if not is_list or not (array >= 0).all():
+        raise ValueError(
+            f"`weights` must be {count} numbers of at least 0, one for each "
+            f"code. Received: weights={shown(array.tolist())}"
+        )
+    array = array.astype("float64")
+    if not 0 < array.sum() < np.inf:
+        raise ValueError(
+            "`weights` must have a positive sum. "
+            f"Received: weights={array.tolist()}"
+        )
+    return array
