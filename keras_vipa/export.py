@@ -6,7 +6,6 @@ here only compute the outputs, without Keras and without our code.
 
 import functools
 import importlib
-import json
 import os
 import pathlib
 import re
@@ -14,10 +13,23 @@ import re
 import keras
 import numpy as np
 
+from keras_vipa.layers.checks import check_choice
+from keras_vipa.layers.checks import check_integer
+from keras_vipa.layers.checks import check_path
+from keras_vipa.layers.checks import shown
 from keras_vipa.utils.files import written_beside
+from keras_vipa.utils.float32 import computes_in_float32
 from keras_vipa.utils.quiet import quiet
+from keras_vipa.utils.signatures import as_input
+from keras_vipa.utils.signatures import as_keras_returns
+from keras_vipa.utils.signatures import batches
+from keras_vipa.utils.signatures import by_name
+from keras_vipa.utils.signatures import input_signature
 
 PRECISIONS = ("float32", "float16", "int8")
+# Where 16 bits end, and LiteRT's converter cuts off.
+LARGEST = 65504
+CONVOLUTIONS = {"Conv2D", "Conv2DBackpropInput", "DepthwiseConv2dNative"}
 
 
 def to_litert(
@@ -33,9 +45,9 @@ def to_litert(
 
     The file only holds operations that are built into LiteRT, so that every
     runtime can load it. Sizes that the model leaves open, such as height and
-    width, stay open; the batch does not. A model under a mixed precision
-    policy is exported as its float32 copy, since LiteRT has no kernels that
-    compute in float16.
+    width, stay open; the batch does not. A model that computes in 16 bits, as
+    under a mixed precision policy, is exported in float32, since LiteRT has no
+    kernels for them.
 
     Inputs and outputs are those of the model whatever the precision (float32
     for pictures), so the calling code stays the same:
@@ -67,16 +79,18 @@ def to_litert(
         keep_float: str. A regular expression: what is computed in layers
             whose names hold it stays in float32 with `"int8"`, such as an
             instance normalization, whose variances differ by more than 8 bits
-            can tell. Defaults to `None`: nothing.
+            can tell. Unused otherwise. Defaults to `None`: nothing.
 
     Returns:
         The path of the file, a `pathlib.Path`.
 
     Raises:
-        ValueError: If `precision`, `batch_size` or `path` is not as above, if
-            `samples` is missing, empty or does not fit the inputs, if the
-            model is not built or needs an operation that LiteRT does not have,
-            or if a model for `"int8"` has a recurrent layer without `unroll`.
+        ValueError: If `precision`, `batch_size`, `path` or `keep_float` is not
+            as above, if `samples` is missing, empty, not finite or does not fit
+            the inputs, if the model is not built, is quantized by Keras, has
+            weights that the precision cannot hold or needs an operation that
+            LiteRT does not have, or if a model for `"int8"` has a recurrent
+            layer without `unroll`.
         RuntimeError: If Keras does not run on the TensorFlow backend.
 
     Example:
@@ -88,17 +102,11 @@ def to_litert(
     """
     _check_model(model)
     path = _check_path(path, ".tflite")
-    if precision not in PRECISIONS:
-        raise ValueError(
-            f"`precision` must be one of {', '.join(PRECISIONS)}. "
-            f"Received: precision={precision!r}"
-        )
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(
-            "`batch_size` must be a positive integer. "
-            f"Received: batch_size={batch_size!r}"
-        )
-    signature = _input_signature(model, batch_size)
+    check_choice("precision", precision, PRECISIONS)
+    check_integer("batch_size", batch_size)
+    _check_pattern(keep_float)
+    signature = input_signature(model, batch_size)
+    _check_weights(model, precision)
     if precision == "int8":
         samples = _check_samples(samples, keras.tree.flatten(signature))
         _check_loops(model, signature)
@@ -109,15 +117,16 @@ def to_litert(
         options["_experimental_calibrate_only"] = True
     with written_beside(path) as part, quiet(verbose):
         try:
-            _float32(model).export(
-                part,
-                format="litert",
-                verbose=verbose,
-                input_signature=signature,
-                **options,
-            )
+            with computes_in_float32(model):
+                model.export(
+                    part,
+                    format="litert",
+                    verbose=verbose,
+                    input_signature=signature,
+                    **options,
+                )
         except Exception as error:
-            _explain(error, model)
+            _explain(error, model, keras.tree.flatten(signature))
             raise
         if in_part:
             _quantize_in_part(part, keep_float)
@@ -153,7 +162,7 @@ def to_saved_model(model, path, verbose=False):
     """
     _check_model(model)
     path = _check_path(path)
-    signature = _input_signature(model, None)
+    signature = input_signature(model, None)
     with written_beside(path, "saved_model.pb") as part, quiet(verbose):
         model.export(
             part,
@@ -194,7 +203,7 @@ def to_onnx(model, path, verbose=False):
     """
     _check_model(model)
     path = _check_path(path, ".onnx")
-    signature = _input_signature(model, None)
+    signature = input_signature(model, None)
     with written_beside(path) as part, quiet(verbose):
         _import("onnx", extra="onnx")
         _import("tf2onnx", extra="onnx")
@@ -231,16 +240,15 @@ def run_litert(path, inputs):
     logits = run_litert("student.tflite", images)
     ```
     """
-    litert = _import("ai_edge_litert.interpreter", extra="lite")
+    check_path("path", path)
     # LiteRT announces each of its CPU kernels' delegates.
     with quiet():
-        interpreter = litert.Interpreter(os.fspath(path))
-        runner = interpreter.get_signature_runner()
+        runner = _runner(path)
         details = runner.get_input_details()
         arrays = inputs if isinstance(inputs, dict) else [inputs]
-        arrays = _by_name(arrays, list(details), "inputs")
+        arrays = by_name(arrays, list(details), "inputs")
         arrays = {
-            name: _as_input(
+            name: as_input(
                 array,
                 name,
                 details[name]["shape_signature"],
@@ -249,14 +257,41 @@ def run_litert(path, inputs):
             for name, array in arrays.items()
         }
         batch_size = min(detail["shape"][0] for detail in details.values())
-        results = [runner(**rows) for rows in _batches(arrays, batch_size)]
+        try:
+            results = [runner(**rows) for rows in batches(arrays, batch_size)]
+        except (RuntimeError, ValueError) as error:
+            shapes = [array.shape for array in arrays.values()]
+            raise ValueError(
+                "`inputs` must be of sizes that the model can compute "
+                f"({_first_line(error)}). Received: shapes {shapes}"
+            ) from error
     count = len(next(iter(arrays.values())))
-    return _as_keras_returns(
+    return as_keras_returns(
         {
             name: np.concatenate([result[name] for result in results])[:count]
             for name in results[0]
         }
     )
+
+
+def _runner(path):
+    """What computes the outputs of a LiteRT file, by the names of inputs."""
+    litert = _import("ai_edge_litert.interpreter", extra="lite")
+    try:
+        if not os.path.isfile(path):
+            raise FileNotFoundError("no such file")
+        interpreter = litert.Interpreter(os.fspath(path))
+        return interpreter.get_signature_runner()
+    # The interpreter says by several kinds what is wrong with a file.
+    except Exception as error:
+        raise ValueError(
+            "`path` must be a LiteRT file that is whole, as `to_litert` writes "
+            f"them ({_first_line(error)}). Received: path='{path}'"
+        ) from error
+
+
+def _first_line(error):
+    return " ".join(str(error).split("\n")[0].split())[:120]
 
 
 def _check_model(model):
@@ -274,6 +309,7 @@ def _check_model(model):
 
 
 def _check_path(path, ending=""):
+    check_path("path", path)
     path = pathlib.Path(path)
     if not path.parent.is_dir():
         raise ValueError(
@@ -297,57 +333,45 @@ def _import(module, extra):
         ) from error
 
 
-def _input_signature(model, batch_size):
-    """One structure of named `keras.InputSpec` for each argument of `call`."""
-
-    def spec(shape, name, dtype):
-        shape = (batch_size, *shape[1:])
-        return keras.InputSpec(
-            shape=shape, dtype=dtype, name=re.sub(r"\W", "_", name)
-        )
-
-    def specs(shape, name):
-        if isinstance(shape, dict):
-            return {key: specs(part, key) for key, part in shape.items()}
-        if any(isinstance(part, list | tuple | dict) for part in shape):
-            return [specs(s, f"{name}_{i}") for i, s in enumerate(shape)]
-        return spec(shape, name, model.variable_dtype)
-
-    if getattr(model, "inputs", None):
-        sequential = isinstance(model, keras.Sequential)
-        return keras.tree.map_structure(
-            lambda tensor: spec(tensor.shape, tensor.name, tensor.dtype),
-            model.inputs if sequential else [model.input],
-        )
-    config = model.get_build_config() or {}
-    shapes = config.get("shapes_dict", config)
-    if not shapes:
-        raise ValueError(
-            "A model must be built before it is exported: call it once on "
-            f"data. Received: model '{model.name}' without input shapes"
-        )
-    return [
-        specs(shape, argument.removesuffix("_shape"))
-        for argument, shape in shapes.items()
-    ]
-
-
-def _float32(model):
-    """Return the model, or its copy where it computes in another type."""
-    layers = model._flatten_layers()
-    if all(layer.compute_dtype == layer.variable_dtype for layer in layers):
-        return model
-    config = re.sub(r'"(mixed_)?b?float16"', '"float32"', model.to_json())
-    config = {**json.loads(config), "compile_config": None}
-    policy = keras.config.dtype_policy()
-    # Layers that the model creates by itself have the policy of the moment.
-    keras.config.set_dtype_policy("float32")
+def _check_pattern(keep_float):
+    if keep_float is None:
+        return
     try:
-        copy = keras.saving.deserialize_keras_object(config)
-    finally:
-        keras.config.set_dtype_policy(policy)
-    copy.set_weights(model.get_weights())
-    return copy
+        if keep_float == "":
+            raise ValueError("every name holds it")
+        re.compile(keep_float)
+        is_text = isinstance(keep_float, str)
+        problem = None if is_text else "no string"
+    except (re.error, TypeError, ValueError) as error:
+        problem = error
+    if problem is not None:
+        raise ValueError(
+            f"`keep_float` must be a regular expression ({problem}). "
+            f"Received: keep_float={shown(keep_float)}"
+        )
+
+
+def _check_weights(model, precision):
+    """Refuse weights that a file of this precision would not hold."""
+    for layer in model._flatten_layers():
+        policy = layer.dtype_policy
+        if isinstance(policy, keras.dtype_policies.QuantizedDTypePolicy):
+            raise ValueError(
+                "A model for LiteRT must not be quantized by Keras: export it "
+                'as it was before `quantize`, with `precision="int8"`. '
+                f"Received: layer '{layer.name}' of policy '{policy.name}'"
+            )
+    limit = {"float32": None, "float16": LARGEST, "int8": np.inf}[precision]
+    for weight in model.weights:
+        if limit is None or not keras.backend.is_float_dtype(weight.dtype):
+            continue
+        values = np.abs(keras.ops.convert_to_numpy(weight.value))
+        if not (values <= limit).all() or np.isinf(values).any():
+            rule = f" and below {limit}" if limit == LARGEST else ""
+            raise ValueError(
+                f'Weights must be finite{rule} for `precision="{precision}"`. '
+                f"Received: {weight.path} with {values.max():g}"
+            )
 
 
 def _converter_options(precision, samples, batch_size):
@@ -363,9 +387,7 @@ def _converter_options(precision, samples, batch_size):
     if precision == "float16":
         target_spec["supported_types"] = [tf.float16]
     else:
-        options["representative_dataset"] = lambda: _batches(
-            samples, batch_size
-        )
+        options["representative_dataset"] = lambda: batches(samples, batch_size)
     return options
 
 
@@ -378,6 +400,11 @@ def _quantize_in_part(path, keep_float):
     interpreter = litert.Interpreter(model_content=content)
     names = [detail["name"] for detail in interpreter.get_tensor_details()]
     kept = [name for name in names if re.search(keep_float, name)]
+    if not kept:
+        raise ValueError(
+            "`keep_float` must be found in the name of a layer. "
+            f"Received: keep_float={keep_float!r}"
+        )
     path.write_bytes(mlir_quantize(content, denylisted_nodes=kept))
 
 
@@ -389,13 +416,20 @@ def _check_samples(samples, specs):
         )
     if not isinstance(samples, dict | list | tuple):
         samples = [samples]
-    arrays = _by_name(samples, [spec.name for spec in specs], "samples")
-    return {
-        spec.name: _as_input(
+    arrays = by_name(samples, [spec.name for spec in specs], "samples")
+    inputs = {
+        spec.name: as_input(
             arrays[spec.name], spec.name, spec.shape, spec.dtype
         )
         for spec in specs
     }
+    for name, array in inputs.items():
+        if not np.isfinite(array).all():
+            raise ValueError(
+                "`samples` must be finite: the ranges of int8 are theirs. "
+                f"Received: NaN or infinite values for '{name}'"
+            )
+    return inputs
 
 
 def _check_loops(model, signature):
@@ -407,7 +441,8 @@ def _check_loops(model, signature):
         signature,
     )
     call = tf.function(functools.partial(model.__call__, training=False))
-    graph = call.get_concrete_function(*tensors).graph.as_graph_def()
+    with computes_in_float32(model):
+        graph = call.get_concrete_function(*tensors).graph.as_graph_def()
     nodes = [f.node_def for f in graph.library.function] + [graph.node]
     operations = {node.op for part in nodes for node in part}
     if "TensorListReserve" in operations:
@@ -418,63 +453,34 @@ def _check_loops(model, signature):
         )
 
 
-def _as_input(array, name, shape, dtype):
-    """Cast rows for an input; an open size of it is `None` or -1."""
-    pairs = zip(shape[1:], array.shape[1:])
-    fits = all(size in (None, -1, given) for size, given in pairs)
-    if array.ndim != len(shape) or not fits:
-        sizes = ["n"] + [size if size != -1 else None for size in shape[1:]]
-        sizes = ", ".join(map(str, sizes))
+def _explain(error, model, specs):
+    """Replace the converter's pages about what it cannot do by a line."""
+    found = re.search(r"(?:TF Select|Custom) ops: (.+)", str(error))
+    missing = found[1].strip().split(", ") if found else []
+    kind = type(error).__name__
+    names = [
+        layer.name
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.UpSampling2D)
+    ]
+    if names and any(None in spec.shape for spec in specs):
+        # The converter loses the channels of what was enlarged: the next
+        # convolution is what it does not know.
+        missing = [name for name in missing if name not in CONVOLUTIONS]
+        found = found or kind == "OperatorNotAllowedInGraphError"
+    if found and not missing:
         raise ValueError(
-            f"Rows for the input '{name}' must be of shape ({sizes}). "
-            f"Received: shape={array.shape}"
-        )
-    return array.astype(dtype, copy=False)
-
-
-def _by_name(arrays, names, argument):
-    """Return arrays with equally many rows, as a dict by input name."""
-    if not isinstance(arrays, dict):
-        in_order = names if len(arrays) == len(names) else range(len(arrays))
-        arrays = dict(zip(in_order, arrays))
-    if set(arrays) != set(names):
-        raise ValueError(
-            f"`{argument}` must be a dict with one array for each of the "
-            f"inputs {names}. Received: {argument} for {list(arrays)}"
-        )
-    arrays = {name: np.asarray(arrays[name]) for name in names}
-    shapes = [array.shape for array in arrays.values()]
-    counts = {shape[:1] for shape in shapes}
-    if len(counts) > 1 or counts & {(), (0,)}:
-        raise ValueError(
-            f"`{argument}` must have at least one row, and equally many for "
-            f"each input. Received: shapes {shapes}"
-        )
-    return arrays
-
-
-def _batches(arrays, batch_size):
-    """Batches of equal size: the last is filled up with the first rows."""
-    count = len(next(iter(arrays.values())))
-    for start in range(0, count, batch_size):
-        rows = np.arange(start, start + batch_size) % count
-        yield {name: array[rows] for name, array in arrays.items()}
-
-
-def _as_keras_returns(outputs):
-    """Undo the names `output_0`, `output_1`, ... of outputs without names."""
-    in_order = [f"output_{i}" for i in range(len(outputs))]
-    if set(outputs) != set(in_order):
-        return outputs
-    arrays = [outputs[name] for name in in_order]
-    return arrays if len(arrays) > 1 else arrays[0]
-
-
-def _explain(error, model):
-    """Replace the converter's pages about a missing operation by a line."""
-    missing = re.search(r"(?:TF Select|Custom) ops: (.+)", str(error))
+            "`UpSampling2D` must know height and width to be converted: give "
+            "the model an input of fixed size, or enlarge with "
+            f"`keras_vipa.layers.DoubleSize2D`. Received: layer '{names[0]}'"
+        ) from error
     if missing:
         raise ValueError(
             "A model must be made of operations that LiteRT has built in. "
-            f"Received: model '{model.name}' with {missing[1].strip()}"
+            f"Received: model '{model.name}' with {', '.join(missing)}"
+        ) from error
+    if kind == "ConverterError":
+        raise ValueError(
+            "A model must be one that LiteRT's converter takes "
+            f"({_first_line(error)}). Received: model '{model.name}'"
         ) from error

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import re
 import sys
 
 import keras
@@ -12,6 +13,7 @@ from keras import layers
 from keras import ops
 
 from keras_vipa import export
+from keras_vipa.utils.signatures import as_input
 
 pytestmark = pytest.mark.tensorflow
 
@@ -338,6 +340,56 @@ def test_mixed_precision_inside(tmp_path):
     np.testing.assert_allclose(actual, expected, atol=1e-5)
 
 
+class Cached(layers.Layer):
+    """Not registered; keeps values that it computes from a weight in `build`.
+
+    TensorFlow's own operations do not mix types.
+    """
+
+    def build(self, input_shape):
+        self.weight = self.add_weight(shape=input_shape[-1:])
+        self.weight.assign(np.linspace(1, 2, input_shape[-1]))
+        self.kept = ops.cast(ops.sqrt(self.weight.value), self.compute_dtype)
+        self.more = [{"kept": ops.square(self.kept)}]
+
+    def call(self, x):
+        return (x - self.kept) * self.more[0]["kept"]
+
+
+def adapted(data):
+    layer = layers.Normalization()
+    layer.adapt(data)
+    return layer
+
+
+def with_state(data):
+    """A nested model of layers whose state is more than their weights."""
+    x = keras.Input((6,))
+    part = [keras.Input((6,)), adapted(data), layers.Dense(4)]
+    y = keras.Sequential(part)(x) + Cached()(x)[:, :4] / 100
+    y = layers.Lambda(lambda x: ops.tanh(x))(y)
+    y = layers.Dense(3, dtype="float32")(ops.cast(y, keras.config.floatx()))
+    return keras.Model(x, ops.tanh(ops.cast(y, "float16")))
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "float16"])
+def test_state_beside_the_weights_is_exported(policy, tmp_path):
+    data = 10 + 3 * draw(64, 6)
+    keras.config.set_dtype_policy(policy)
+    model = with_state(data)
+    keras.config.set_dtype_policy("float32")
+    expected = ops.convert_to_numpy(model(data)).astype("float32")
+    policies = [layer.dtype_policy for layer in model._flatten_layers()]
+    path = export.to_litert(model, tmp_path / "model.tflite")
+    difference = np.abs(export.run_litert(path, data) - expected)
+    assert difference.max() < 1e-2 < expected.std()
+    # The model is as it was.
+    again = ops.convert_to_numpy(model(data))
+    np.testing.assert_array_equal(again.astype("float32"), expected)
+    after = [layer.dtype_policy for layer in model._flatten_layers()]
+    assert all(old is new for old, new in zip(policies, after, strict=True))
+
+
 def test_failed_conversion_leaves_the_old_file(tmp_path):
     path = tmp_path / "old.tflite"
     path.write_bytes(b"old")
@@ -352,7 +404,7 @@ def test_failed_conversion_leaves_the_old_file(tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"precision": "int4"}, "float32, float16, int8.*'int4'"),
+        ({"precision": "int4"}, "'float32', 'float16', 'int8'.*'int4'"),
         ({"path": "model.bin"}, r"ending in \.tflite.*model\.bin"),
         ({"path": "no/model.tflite"}, "folder that exists"),
         ({"batch_size": 0}, "positive integer.*batch_size=0"),
@@ -364,19 +416,113 @@ def test_failed_conversion_leaves_the_old_file(tmp_path):
         ({"model": layers.Dense(2)}, "keras.Model"),
         ({"model": Difference()}, "must be built"),
         ({"model": keras.Sequential([layers.Dense(2)])}, "must be built"),
+        ({"model": None}, "keras.Model"),
+        ({"path": None}, "string or path.*path=None"),
+        ({"path": ""}, "string or path.*path=''"),
+        ({"path": "a\0.tflite"}, "string or path"),
+        ({"precision": ["int8"]}, r"one of.*precision=\['int8'\]"),
+        ({"batch_size": 1.5}, "positive integer.*batch_size=1.5"),
+        ({"batch_size": None}, "positive integer.*batch_size=None"),
+        ({"samples": np.full((2, 16, 16, 3), np.nan)}, "finite.*'pictures'"),
+        ({"samples": np.full((2, 16, 16, 3), np.inf)}, "finite.*'pictures'"),
+        ({"samples": [["a"], ["b", "c"]]}, "one array for each|an array"),
+        ({"samples": np.full((2, 16, 16, 3), "a")}, "numbers.*dtype=<U1"),
+        ({"keep_float": "("}, r"regular expression.*keep_float='\('"),
+        ({"keep_float": ""}, "regular expression.*keep_float=''"),
+        ({"keep_float": ["a"]}, r"regular expression.*keep_float=\['a'\]"),
+        ({"keep_float": 1}, "regular expression.*keep_float=1"),
     ],
 )
 def test_wrong_arguments(model, arguments, message, tmp_path):
     if "samples" in arguments:
         arguments = {"precision": "int8", **arguments}
-    path = tmp_path / arguments.pop("path", "model.tflite")
-    with nothing_written(tmp_path), pytest.raises(ValueError, match=message):
+    if arguments.get("path"):
+        arguments = {**arguments, "path": tmp_path / arguments["path"]}
+    path = tmp_path / "model.tflite"
+    with nothing_written(tmp_path), pytest.raises(ValueError) as error:
         export.to_litert(**{"model": model, "path": path, **arguments})
+    assert re.search(message, str(error.value))
+    assert "\n" not in str(error.value)
+
+
+def test_keep_float_of_no_layer(model, tmp_path):
+    samples = coloured(2)[0]
+    with nothing_written(tmp_path), pytest.raises(ValueError, match="'no_l"):
+        export.to_litert(
+            model, tmp_path / "m.tflite", "int8", samples, keep_float="no_layer"
+        )
+
+
+@pytest.mark.parametrize(
+    "precision, value, message",
+    [
+        ("int8", np.nan, "finite.*kernel with nan"),
+        ("int8", -np.inf, "finite.*kernel with inf"),
+        # The converter would cut it off.
+        ("float16", 1e5, "below 65504.*kernel with 100000"),
+    ],
+)
+def test_weights_that_a_file_cannot_hold(precision, value, message, tmp_path):
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
+    model.layers[0].kernel.assign(np.array([[1.0], [value]]))
+    samples = draw(2, 2)
+    with nothing_written(tmp_path), pytest.raises(ValueError, match=message):
+        export.to_litert(model, tmp_path / "m.tflite", precision, samples)
+
+
+def test_model_that_keras_quantized(tmp_path):
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(4, name="few")])
+    model.layers[0].quantize("int8")
+    with nothing_written(tmp_path), pytest.raises(ValueError) as error:
+        export.to_litert(model, tmp_path / "m.tflite")
+    assert re.search("quantized by Keras.*layer 'few'", str(error.value))
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
+def test_up_sampling_of_open_sizes(interpolation, tmp_path):
+    x = keras.Input((None, None, 3))
+    y = layers.UpSampling2D(2, interpolation=interpolation, name="up")(x)
+    model = keras.Model(x, layers.Conv2D(2, 3)(y))
+    with nothing_written(tmp_path), pytest.raises(ValueError) as error:
+        export.to_litert(model, tmp_path / "m.tflite")
+    assert re.search("fixed size.*DoubleSize2D.*layer 'up'", str(error.value))
+    assert "Conv2D" not in str(error.value)
 
 
 def test_inputs_of_another_shape(files):
     with pytest.raises(ValueError, match=r"\(n, 16, 16, 3\)"):
         export.run_litert(files["float32"], draw(2, 20, 20, 3))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: b"",
+        lambda content: content[:8],
+        lambda content: content[: len(content) // 2],
+        lambda content: content[:-400],
+        lambda content: b"\x89PNG\r\n" + bytes(100),
+        lambda content: b"some text",
+    ],
+)
+def test_damaged_file(files, change, tmp_path):
+    path = tmp_path / "damaged.tflite"
+    path.write_bytes(change(files["float32"].read_bytes()))
+    with pytest.raises(ValueError, match="is whole.*damaged.tflite") as error:
+        export.run_litert(path, draw(1, 16, 16, 3))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("path", ["no.tflite", "", None, 3, ["a.tflite"]])
+def test_no_file(path):
+    with pytest.raises(ValueError, match="`path` must be.*Received: path="):
+        export.run_litert(path, draw(1, 16, 16, 3))
+
+
+@pytest.mark.parametrize("rows", [[[0.5, 1.0]], [[np.nan, 1.0]], [[300, 1]]])
+def test_rows_are_not_cut_to_integers(rows):
+    with pytest.raises(ValueError, match="whole numbers that fit uint8"):
+        as_input(np.array(rows), "ids", (1, 2), "uint8")
 
 
 def test_rows_of_different_number(tmp_path):

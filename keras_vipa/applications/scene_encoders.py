@@ -4,6 +4,7 @@ import keras
 from keras import layers
 
 from keras_vipa.applications.weights import load_weights
+from keras_vipa.layers.checks import shown
 
 # Those of `keras_vipa.datasets.scene_task`, which networks do not import.
 TASKS = (
@@ -48,10 +49,11 @@ def SceneEncoders(weights=None, tasks=TASKS):  # noqa: N802
     >>> encoder.output_shape
     (None, 4, 4, 16)
     """
-    unknown = set(tasks) - set(TASKS)
-    if unknown or not tasks:
+    is_list = isinstance(tasks, list | tuple) and len(tasks) > 0
+    if not is_list or not all(task in TASKS for task in tasks):
         raise ValueError(
-            f"`tasks` must be some of {TASKS}. Received: tasks={tuple(tasks)}"
+            f"`tasks` must be a tuple of some of {TASKS}. "
+            f"Received: tasks={shown(tasks)}"
         )
     # In a file they are told apart by their order alone.
     encoders = {task: make_encoder(task) for task in TASKS}
@@ -70,7 +72,11 @@ def make_encoder(task):
     """The encoder of one task, random."""
     x = images = keras.Input((32, 32, 3))
     for filters, strides in ((16, 2), (32, 2), (32, 2), (16, 1)):
-        convolution = {"padding": "same", "use_bias": False}
+        convolution = {
+            "padding": "same",
+            "use_bias": False,
+            "data_format": "channels_last",
+        }
         x = layers.Conv2D(filters, 3, strides, **convolution)(x)
         x = layers.ReLU()(layers.BatchNormalization()(x))
     return keras.Model(images, x, name=task)

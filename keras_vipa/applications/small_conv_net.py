@@ -5,6 +5,8 @@ from keras import layers
 
 from keras_vipa.applications.weights import load_model
 from keras_vipa.applications.weights import load_weights
+from keras_vipa.layers.checks import check_integer
+from keras_vipa.layers.checks import check_sizes
 
 
 def SmallConvNet(  # noqa: N802
@@ -38,7 +40,8 @@ def SmallConvNet(  # noqa: N802
         logits `(batch, classes)`.
 
     Raises:
-        ValueError: If `weights` is none of these, or if they are for a
+        ValueError: If an argument is not as above, if there are more
+            poolings than the images can be halved, or if `weights` are for a
             network of other arguments.
 
     Example:
@@ -47,6 +50,13 @@ def SmallConvNet(  # noqa: N802
     >>> model.output_shape
     (None, 5)
     """
+    check_sizes("input_shape", input_shape, 3)
+    for argument, value in (("classes", classes), ("units", units)):
+        check_integer(argument, value)
+    check_sizes("filters", filters)
+    check_integer("strides", strides)
+    _check_poolings(input_shape, filters, strides)
+    last = {"data_format": "channels_last"}
     model = keras.Sequential([keras.Input(input_shape)], name=name)
     for number, width in enumerate(filters, 1):
         model.add(
@@ -57,10 +67,11 @@ def SmallConvNet(  # noqa: N802
                 padding="same",
                 activation="relu",
                 name=f"conv_{number}",
+                **last,
             )
         )
-        model.add(layers.MaxPooling2D(name=f"pool_{number}"))
-    model.add(layers.Flatten(name="flatten"))
+        model.add(layers.MaxPooling2D(name=f"pool_{number}", **last))
+    model.add(layers.Flatten(name="flatten", **last))
     model.add(layers.Dense(units, activation="relu", name="dense"))
     model.add(layers.Dense(classes, name="logits"))
     if str(weights).endswith(".weights.h5"):
@@ -68,6 +79,16 @@ def SmallConvNet(  # noqa: N802
     elif weights is not None:
         _copy_preset(model, weights)
     return model
+
+
+def _check_poolings(input_shape, filters, strides):
+    side = -(-min(input_shape[:2]) // strides)
+    if side < 2 ** len(filters):
+        raise ValueError(
+            f"Images must be halved {len(filters)} times, once for each of "
+            "`filters`: let them be larger, or give fewer `filters`. Received: "
+            f"input_shape={tuple(input_shape)}, strides={strides}"
+        )
 
 
 def _copy_preset(model, name):

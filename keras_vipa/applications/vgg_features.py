@@ -8,6 +8,10 @@ from keras import ops
 from keras_vipa.applications.weights import WEIGHTS
 from keras_vipa.applications.weights import load_weights
 from keras_vipa.layers import ReflectionPadding2D
+from keras_vipa.layers.checks import as_array
+from keras_vipa.layers.checks import check_choice
+from keras_vipa.layers.checks import check_sizes
+from keras_vipa.layers.checks import shown
 
 # Convolutions of each block up to relu4_1, and their filters.
 DEPTHS = {"vgg16": (2, 2, 3, 1), "vgg19": (2, 2, 4, 1)}
@@ -62,30 +66,34 @@ def VGGFeatures(  # noqa: N802
     - Simonyan, Zisserman, "Very Deep Convolutional Networks for Large-Scale
       Image Recognition", ICLR 2015, https://arxiv.org/abs/1409.1556
     """
-    if depth not in DEPTHS:
-        raise ValueError(
-            f"`depth` must be one of {sorted(DEPTHS)}. Received: {depth!r}"
-        )
+    check_choice("depth", depth, sorted(DEPTHS))
     if filters is None:
-        known = WEIGHTS.get(weights, {}).get("filters", {})
+        entry = WEIGHTS.get(weights, {}) if isinstance(weights, str) else {}
+        known = entry.get("filters", {})
         filters = known.get(depth) or ordinary_filters(depth)
-    if len(filters) != sum(DEPTHS[depth]):
-        raise ValueError(
-            f"`filters` must be {sum(DEPTHS[depth])} numbers for {depth}. "
-            f"Received: filters={filters}"
-        )
+    check_sizes("filters", filters, sum(DEPTHS[depth]))
+    dtype = _policy(dtype)
     left = iter(filters)
     images = keras.Input((None, None, 3), name="images")
     x, features = images, {}
     for block, count in enumerate(DEPTHS[depth], 1):
         if block > 1:
             name = f"pool{block - 1}"
-            x = layers.MaxPooling2D(2, name=name, dtype=dtype)(x)
+            options = {"name": name, "dtype": dtype}
+            x = layers.MaxPooling2D(2, data_format="channels_last", **options)(
+                x
+            )
         for number in range(1, count + 1):
             name = f"conv{block}_{number}"
             x = ReflectionPadding2D(1, name=f"pad_{name}", dtype=dtype)(x)
-            options = {"activation": "relu", "name": name, "dtype": dtype}
-            x = layers.Conv2D(next(left), 3, **options)(x)
+            x = layers.Conv2D(
+                next(left),
+                3,
+                activation="relu",
+                data_format="channels_last",
+                name=name,
+                dtype=dtype,
+            )(x)
             features[f"relu{block}_{number}"] = x
     floatx = keras.config.floatx()
     outputs = {
@@ -97,6 +105,16 @@ def VGGFeatures(  # noqa: N802
         load_weights(model, weights)
     model.trainable = False
     return model
+
+
+def _policy(dtype):
+    try:
+        return None if dtype is None else keras.dtype_policies.get(dtype)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "`dtype` must be the name of a float type, or a "
+            f"`keras.DTypePolicy`. Received: dtype={shown(dtype)}"
+        ) from error
 
 
 def ordinary_filters(depth):
@@ -128,7 +146,9 @@ def convert_vgg(kernels, images, depth="vgg16"):
         A `keras.Model`, as `VGGFeatures`.
 
     Raises:
-        ValueError: If there are too few kernels, or `depth` is unknown.
+        ValueError: If the kernels are too few or not of these shapes, if the
+            images are no such array, if a convolution is silent on all of
+            them, or if `depth` is unknown.
 
     Example:
 
@@ -141,12 +161,8 @@ def convert_vgg(kernels, images, depth="vgg16"):
     """
     model = VGGFeatures(weights=None, depth=depth)
     own = convolutions(model)
-    if len(kernels) < len(own):
-        raise ValueError(
-            f"`kernels` must hold {len(own)} pairs for {depth}. "
-            f"Received: {len(kernels)}"
-        )
-    kernels = [list(map(np.array, pair)) for pair in kernels[: len(own)]]
+    kernels = _check_kernels(kernels, own, depth)
+    images = _check_images(images)
     # BGR in [0, 255] minus a mean, of RGB in [0, 1]: with reflection, each
     # convolution sees three full rows, so that the mean is part of the bias.
     kernel, bias = kernels[0]
@@ -157,6 +173,58 @@ def convert_vgg(kernels, images, depth="vgg16"):
         layer.set_weights([kernel * before, bias])
         part = keras.Model(model.inputs[0], layer.output)
         mean = np.mean([float(ops.mean(part(i[None]))) for i in images])
+        if not 0 < mean < np.inf:
+            raise ValueError(
+                "Each convolution must be active on some of `images`. Received:"
+                f" a mean activation of {mean:g} of {layer.name}"
+            )
         layer.set_weights([kernel * before / mean, bias / mean])
         before = mean
     return model
+
+
+def _check_kernels(kernels, own, depth):
+    """As many copies of pairs as there are convolutions of their own."""
+    is_list = isinstance(kernels, list | tuple)
+    if not is_list or len(kernels) < len(own):
+        raise ValueError(
+            f"`kernels` must be a list of {len(own)} pairs for {depth}. "
+            f"Received: {len(kernels) if is_list else shown(kernels)}"
+        )
+    copies = []
+    for layer, pair in zip(own, kernels):
+        shapes = [tuple(weight.shape) for weight in layer.weights]
+        is_pair = isinstance(pair, list | tuple) and len(pair) == 2
+        arrays = [np.array(part) for part in pair] if is_pair else []
+        given = [array.shape for array in arrays]
+        kinds = {array.dtype.kind for array in arrays}
+        if given != shapes or not kinds <= set("fiu"):
+            raise ValueError(
+                f"The kernel and bias of {layer.name} must be arrays of shapes "
+                f"{shapes}. Received: {given if is_pair else shown(pair)}"
+            )
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise ValueError(
+                f"The kernel and bias of {layer.name} must be finite. "
+                "Received: NaN or infinite values"
+            )
+        copies.append(arrays)
+    return copies
+
+
+def _check_images(images):
+    """Images as an array that is as `convert_vgg` says."""
+    array = as_array("images", images)
+    is_right = array.ndim == 4 and array.shape[-1] == 3 and len(array) > 0
+    is_right = is_right and min(array.shape[1:3]) >= 16
+    if not is_right or array.dtype.kind != "f":
+        raise ValueError(
+            "`images` must be a float array (n, height, width, 3), n >= 1, "
+            f"with sides of at least 16. Received: {shown(array)}"
+        )
+    if not (np.abs(array - 0.5) <= 0.501).all():
+        raise ValueError(
+            "`images` must be in [0, 1]. Received: values from "
+            f"{array.min():.4g} to {array.max():.4g}"
+        )
+    return array

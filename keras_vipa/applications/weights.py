@@ -4,10 +4,14 @@ import contextlib
 import hashlib
 import importlib.resources
 import pathlib
+import warnings
 
 import h5py
 import keras
+import numpy as np
 
+from keras_vipa.layers.checks import check_path
+from keras_vipa.layers.checks import shown
 from keras_vipa.utils.files import written_beside
 
 _RECIPE = "python recipes/amalgamate_layerwise.py --train-teachers"
@@ -106,8 +110,9 @@ def load_weights(model, weights):
 
     Raises:
         ValueError: If there is no such preset or file, or if the weights are
-            not those of this architecture.
+            not those of this architecture, or not finite.
     """
+    _check_model(model)
     if str(weights).endswith(".weights.h5"):
         opened = contextlib.nullcontext(pathlib.Path(weights))
     else:
@@ -116,11 +121,45 @@ def load_weights(model, weights):
         if not path.is_file():
             raise ValueError(f"There is no weights file. Received: {weights}")
         try:
-            model.load_weights(path)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                # Keras would leave what is missing as it is.
+                warnings.filterwarnings("error", "Skipping nested container")
+                model.load_weights(path)
         except Exception as error:
-            raise ValueError(
-                f"These are not weights of {model.name}. Received: {weights}"
-            ) from error
+            rule = f"These are not weights of {model.name}"
+            if not _can_be_opened(path):
+                rule = "The weights file is damaged or of another kind"
+            raise ValueError(f"{rule}. Received: {weights}") from error
+    if not _is_finite(model):
+        raise ValueError(
+            "Weights must be finite: these were saved after a training that "
+            f"diverged, or are damaged. Received: {weights}"
+        )
+
+
+def _can_be_opened(path):
+    try:
+        with h5py.File(path, "r"):
+            return True
+    except OSError:
+        return False
+
+
+def _is_finite(model):
+    return all(
+        np.isfinite(keras.ops.convert_to_numpy(weight.value)).all()
+        for weight in model.weights
+        if keras.backend.is_float_dtype(weight.dtype)
+    )
+
+
+def _check_model(model):
+    if not isinstance(model, keras.Model) or not model.built:
+        raise ValueError(
+            "`model` must be a `keras.Model` that is built. "
+            f"Received: model={shown(model)}"
+        )
 
 
 def save_float16(model, path):
@@ -130,7 +169,20 @@ def save_float16(model, path):
         model: `keras.Model`.
         path: string or path, ending in `.weights.h5`. `model.load_weights`
             reads the file as any other.
+
+    Raises:
+        ValueError: If an argument is not as above, or a weight is too large
+            for 16 bits or not finite.
     """
+    _check_model(model)
+    check_path("path", path)
+    target = pathlib.Path(path)
+    is_file = target.name.endswith(".weights.h5") and not target.is_dir()
+    if not is_file or not target.parent.is_dir():
+        raise ValueError(
+            "`path` must name a file ending in .weights.h5, in a folder that "
+            f"exists. Received: path='{path}'"
+        )
     with written_beside(path) as part:
         full = part.with_name("full.weights.h5")
         model.save_weights(full)
@@ -143,7 +195,15 @@ def _copy(name, item, half):
     if isinstance(item, h5py.Dataset):
         values = item[()]
         is_float = values.dtype == "float32"
-        values = values.astype("float16") if is_float else values
+        if is_float:
+            # Too large a number is infinite here.
+            with np.errstate(over="ignore"):
+                values = values.astype("float16")
+            if not np.isfinite(values).all():
+                raise ValueError(
+                    "Weights must be finite and below 65504 to be saved in 16 "
+                    f"bits. Received: the weights '{name}'"
+                )
         copy = half.create_dataset(name, data=values)
     else:
         copy = half.require_group(name)
@@ -153,19 +213,22 @@ def _copy(name, item, half):
 @contextlib.contextmanager
 def _checked_file(name, ending):
     """Path of a preset's file whose hash is the one that was released."""
-    entry = WEIGHTS.get(name, {"file": ""})
+    entry = WEIGHTS.get(name) if isinstance(name, str) else None
+    entry = entry or {"file": ""}
     if not entry["file"].endswith(ending):
         names = [n for n, e in WEIGHTS.items() if e["file"].endswith(ending)]
         raise ValueError(
             f"Weights must be one of {sorted(names)}, or for a network the "
-            f"path of a .weights.h5 file. Received: {name}"
+            f"path of a .weights.h5 file. Received: {shown(name)}"
         )
     folder = importlib.resources.files("keras_vipa.saved_models")
     with importlib.resources.as_file(folder / entry["file"]) as path:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = None
+        if path.is_file():
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
         if digest != entry["sha256"]:
             raise ValueError(
-                f"The file of preset '{name}' is damaged; install keras_vipa "
-                f"again. Received: sha256={digest}"
+                f"The file of preset '{name}' is damaged or missing; install "
+                f"keras_vipa again. Received: sha256={digest}"
             )
         yield path

@@ -6,6 +6,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_vipa.layers.checks import check_choice
+from keras_vipa.layers.checks import check_integer
+from keras_vipa.layers.checks import check_number
+from keras_vipa.layers.checks import shape_of
+from keras_vipa.layers.checks import shown
 from keras_vipa.layers.reflection_padding import reflect
 
 KINDS = ("depthwise", "dense")
@@ -102,17 +107,11 @@ class DynamicInstanceNorm(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         check_kernel(kernel_size, kind)
-        if sampling not in SAMPLINGS:
-            raise ValueError(
-                f"`sampling` must be one of {SAMPLINGS}. "
-                f"Received: sampling={sampling!r}"
-            )
-        if not isinstance(dilation_rate, int) or dilation_rate < 1:
-            raise ValueError(
-                "`dilation_rate` must be a positive integer. "
-                f"Received: dilation_rate={dilation_rate!r}"
-            )
-        if not max_offset > 0:
+        check_choice("sampling", sampling, SAMPLINGS)
+        check_integer("dilation_rate", dilation_rate)
+        check_number("epsilon", epsilon)
+        check_number("max_offset", max_offset)
+        if max_offset == 0:
             raise ValueError(
                 "`max_offset` must be positive. "
                 f"Received: max_offset={max_offset!r}"
@@ -123,11 +122,13 @@ class DynamicInstanceNorm(keras.layers.Layer):
         self.dilation_rate = dilation_rate
         self.epsilon = epsilon
         self.max_offset = max_offset
+        self.input_spec = keras.layers.InputSpec(ndim=4)
         if sampling == "deformable":
             self.offsets = keras.layers.Conv2D(
                 2 * kernel_size**2,
                 3,
                 kernel_initializer="zeros",
+                data_format="channels_last",
                 dtype=self.dtype_policy,
                 name="offsets",
             )
@@ -137,7 +138,7 @@ class DynamicInstanceNorm(keras.layers.Layer):
             self.offsets.build(input_shape)
 
     def call(self, inputs, kernel, bias, moments=None):
-        self._check_shapes(inputs, kernel)
+        self._check_shapes(inputs, kernel, bias, moments)
         x = instance_norm(inputs, self.epsilon, moments)
         if self.sampling != "regular":
             taps = self._sampled_taps(x)
@@ -148,16 +149,20 @@ class DynamicInstanceNorm(keras.layers.Layer):
             y = self._depthwise(x, kernel)
         return y + bias[:, None, None, :]
 
-    def _check_shapes(self, inputs, kernel):
+    def _check_shapes(self, inputs, kernel, bias, moments):
         size = self.kernel_size
         rank = 4 if self.kind == "depthwise" else 5
+        given = shape_of("kernel", kernel)
         expected = (size, size, inputs.shape[-1])
-        if len(kernel.shape) != rank or kernel.shape[1:4] != expected:
+        if len(given) != rank or given[1:4] != expected:
             shape = (None, *expected, "filters")[:rank]
             raise ValueError(
                 f"`kernel` must be of shape {shape}. "
-                f"Received: kernel.shape={kernel.shape}"
+                f"Received: kernel.shape={given}"
             )
+        check_bias(bias, given[-1])
+        if moments is not None:
+            check_moments(moments, *2 * [(1, 1, inputs.shape[-1])])
 
     def _pad(self, x):
         margin = self.dilation_rate * (self.kernel_size // 2)
@@ -263,14 +268,36 @@ class DynamicInstanceNorm(keras.layers.Layer):
 
 def check_kernel(kernel_size, kind):
     """Raise a `ValueError` if there is no such kernel."""
-    is_whole = isinstance(kernel_size, int)
+    is_whole = isinstance(kernel_size, int) and kernel_size is not True
     if not is_whole or kernel_size < 1 or kernel_size % 2 == 0:
         raise ValueError(
             "`kernel_size` must be an odd positive integer. "
-            f"Received: kernel_size={kernel_size!r}"
+            f"Received: kernel_size={shown(kernel_size)}"
         )
-    if kind not in KINDS:
-        raise ValueError(f"`kind` must be one of {KINDS}. Received: {kind!r}")
+    check_choice("kind", kind, KINDS)
+
+
+def check_bias(bias, filters):
+    """Raise a `ValueError` unless this is a bias of so many filters."""
+    shape = shape_of("bias", bias)
+    if len(shape) != 2 or shape[-1] != filters:
+        raise ValueError(
+            f"`bias` must be of shape {(None, filters)}. "
+            f"Received: bias.shape={shape}"
+        )
+
+
+def check_moments(moments, *shapes):
+    """Raise a `ValueError` unless these are two tensors of such samples."""
+    is_pair = isinstance(moments, list | tuple) and len(moments) == 2
+    parts = moments if is_pair else ()
+    given = [tuple(getattr(part, "shape", ())) for part in parts]
+    if [shape[1:] for shape in given] != list(shapes):
+        wanted = [(None, *shape) for shape in shapes]
+        raise ValueError(
+            f"`moments` must be a pair of tensors of shapes {wanted}. "
+            f"Received: {given if is_pair else shown(moments)}"
+        )
 
 
 def instance_norm(x, epsilon=1e-5, moments=None):

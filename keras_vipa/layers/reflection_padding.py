@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_vipa.layers.checks import check_integer
+
 
 @keras.saving.register_keras_serializable(package="keras_vipa")
 class ReflectionPadding2D(keras.layers.Layer):
@@ -41,12 +43,9 @@ class ReflectionPadding2D(keras.layers.Layer):
 
     def __init__(self, padding=1, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(padding, int) or padding < 0:
-            raise ValueError(
-                "`padding` must be an integer of at least 0. "
-                f"Received: padding={padding!r}"
-            )
+        check_integer("padding", padding, least=0)
         self.padding = padding
+        self.input_spec = keras.layers.InputSpec(ndim=4)
 
     def call(self, inputs):
         return reflect(reflect(inputs, 1, self.padding), 2, self.padding)

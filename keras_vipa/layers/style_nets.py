@@ -6,6 +6,9 @@ import keras
 from keras import layers
 from keras import ops
 
+from keras_vipa.layers.checks import check_choice
+from keras_vipa.layers.checks import check_integer
+from keras_vipa.layers.checks import check_sizes
 from keras_vipa.layers.dynamic_instance_norm import check_kernel
 
 TAPS = ("grid", "global")
@@ -16,15 +19,16 @@ class _StyleNet(layers.Layer):
 
     def __init__(self, channels, widths, grid, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(channels, int) or channels < 1 or len(widths) != 2:
-            raise ValueError(
-                "`channels` must be a positive integer and `widths` two of "
-                f"them. Received: channels={channels!r}, widths={widths!r}"
-            )
+        check_integer("channels", channels)
+        check_sizes("widths", widths, 2)
         self.channels = channels
         self.widths = tuple(widths)
         self._grid = grid
-        options = {"dtype": self.dtype_policy}
+        self.input_spec = keras.layers.InputSpec(ndim=4)
+        options = {
+            "dtype": self.dtype_policy,
+            "data_format": "channels_last",
+        }
         self.depthwise = [
             layers.DepthwiseConv2D(3, padding="same", **options)
             for _ in range(3)
@@ -151,10 +155,8 @@ class WeightNet(_StyleNet):
         **kwargs,
     ):
         check_kernel(kernel_size, kind)
-        if taps not in TAPS:
-            raise ValueError(
-                f"`taps` must be one of {TAPS}. Received: {taps!r}"
-            )
+        check_choice("taps", taps, TAPS)
+        check_integer("channels", channels)
         side = math.isqrt(channels) if kind == "dense" else 1
         if taps == "grid" and kind == "dense" and side**2 != channels:
             raise ValueError(

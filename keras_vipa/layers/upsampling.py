@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_vipa.layers.checks import check_choice
+
 INTERPOLATIONS = ("nearest", "bilinear")
 
 
@@ -24,7 +26,8 @@ class DoubleSize2D(keras.layers.Layer):
         A tensor `(batch, 2 * height, 2 * width, channels)`.
 
     Raises:
-        ValueError: If `interpolation` is unknown.
+        ValueError: If `interpolation` is unknown, or the inputs have another
+            rank.
 
     Example:
 
@@ -38,22 +41,19 @@ class DoubleSize2D(keras.layers.Layer):
 
     def __init__(self, interpolation="nearest", **kwargs):
         super().__init__(**kwargs)
-        if interpolation not in INTERPOLATIONS:
-            raise ValueError(
-                f"`interpolation` must be one of {INTERPOLATIONS}. "
-                f"Received: interpolation={interpolation!r}"
-            )
+        check_choice("interpolation", interpolation, INTERPOLATIONS)
         self.interpolation = interpolation
+        self.input_spec = keras.layers.InputSpec(ndim=4)
 
     def call(self, inputs):
         if self.interpolation == "nearest":
-            return ops.depth_to_space(ops.concatenate([inputs] * 4, -1), 2)
+            return _to_space([inputs] * 4)
         corners = [
             corner
             for row in _between(inputs, axis=1)
             for corner in _between(row, axis=2)
         ]
-        return ops.depth_to_space(ops.concatenate(corners, axis=-1), 2)
+        return _to_space(corners)
 
     def compute_output_shape(self, input_shape):
         batch, height, width, channels = input_shape
@@ -63,6 +63,13 @@ class DoubleSize2D(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "interpolation": self.interpolation}
+
+
+def _to_space(corners):
+    """The four values of each cell as a cell of 2 x 2."""
+    return ops.depth_to_space(
+        ops.concatenate(corners, axis=-1), 2, data_format="channels_last"
+    )
 
 
 def _between(x, axis):

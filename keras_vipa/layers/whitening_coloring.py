@@ -3,6 +3,11 @@
 import keras
 from keras import ops
 
+from keras_vipa.layers.checks import check_number
+from keras_vipa.layers.checks import shape_of
+from keras_vipa.layers.dynamic_instance_norm import check_bias
+from keras_vipa.layers.dynamic_instance_norm import check_moments
+
 
 @keras.saving.register_keras_serializable(package="keras_vipa")
 class WhiteningColoring(keras.layers.Layer):
@@ -36,6 +41,9 @@ class WhiteningColoring(keras.layers.Layer):
     Returns:
         A tensor `(batch, height, width, 3)`.
 
+    Raises:
+        ValueError: If `epsilon` is negative, or the shapes are not as above.
+
     Example:
 
     >>> x = keras.random.uniform((2, 8, 8, 3))
@@ -56,9 +64,12 @@ class WhiteningColoring(keras.layers.Layer):
 
     def __init__(self, epsilon=1e-4, **kwargs):
         super().__init__(**kwargs)
+        check_number("epsilon", epsilon)
         self.epsilon = epsilon
+        self.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: 3})
 
     def call(self, inputs, kernel, bias, moments=None):
+        self._check_shapes(inputs, kernel, bias, moments)
         height, width = ops.shape(inputs)[1:3]
         pixels = ops.reshape(inputs, (-1, height * width, 3))
         mean, covariance = moments or color_moments(inputs)
@@ -68,6 +79,16 @@ class WhiteningColoring(keras.layers.Layer):
         matrix, mean = (ops.cast(t, inputs.dtype) for t in (matrix, mean))
         y = ops.matmul(pixels - mean[:, None], matrix) + bias[:, None]
         return ops.reshape(y, (-1, height, width, 3))
+
+    def _check_shapes(self, inputs, kernel, bias, moments):
+        if shape_of("kernel", kernel)[1:] != (1, 1, 3, 3):
+            raise ValueError(
+                "`kernel` must be of shape (None, 1, 1, 3, 3). "
+                f"Received: kernel.shape={tuple(kernel.shape)}"
+            )
+        check_bias(bias, 3)
+        if moments is not None:
+            check_moments(moments, (3,), (3, 3))
 
     def compute_output_shape(
         self, inputs_shape, kernel_shape, bias_shape, moments_shape=None
@@ -93,6 +114,10 @@ class ColorCode(keras.layers.Layer):
         A tensor `(batch, 12)`: the transposed Cholesky factor row by row, and
         the mean.
 
+    Raises:
+        ValueError: If `epsilon` is negative, or the images have not three
+            channels.
+
     Example:
 
     >>> style = keras.random.uniform((2, 4, 4, 3))
@@ -104,7 +129,9 @@ class ColorCode(keras.layers.Layer):
 
     def __init__(self, epsilon=1e-4, **kwargs):
         super().__init__(**kwargs)
+        check_number("epsilon", epsilon)
         self.epsilon = epsilon
+        self.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: 3})
 
     def call(self, inputs):
         mean, covariance = color_moments(inputs)

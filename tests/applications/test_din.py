@@ -8,8 +8,11 @@ from keras import ops
 from test_case import TestCase
 
 from keras_vipa.applications import DIN
+from keras_vipa.applications import SmallConvNet
+from keras_vipa.applications import VGGFeatures
 from keras_vipa.applications import save_float16
 from keras_vipa.applications.din.pictures import lay_over
+from keras_vipa.applications.scene_encoders import make_encoder
 from keras_vipa.export import run_litert
 from keras_vipa.export import to_litert
 
@@ -345,6 +348,27 @@ class TestTransfer(TestCase):
             model.transfer(content, model.style_code(style), **options),
         )
 
+    def test_stylize_in_several_styles(self, model):
+        contents = photograph(16, 16, 2)
+        styles = np.stack([painting(16, 16), painting(16, 16)[::-1]])
+        one, other = (model.stylize(c, s) for c, s in zip(contents, styles))
+        paired = model.stylize(contents, styles)
+        self.assert_all_close(paired, np.stack([one, other]))
+        for content in (contents[0], contents[:1]):
+            drawings = model.stylize(content, styles)
+            assert drawings.shape == (2, 16, 16, 3)
+            self.assert_all_close(drawings[0], one)
+            assert np.abs(drawings[1] - one).max() > 1e-3
+        drawings = model.stylize(contents, styles[:1])
+        self.assert_all_close(drawings[0], one)
+        assert drawings.shape == (2, 16, 16, 3)
+        check_error(
+            "one for each of `content`.*2 contents and 3 styles",
+            model.stylize,
+            contents,
+            styles[[0, 1, 0]],
+        )
+
     def test_lay_over_by_hand(self):
         photo = np.array([[[0.2, 0.4, 0.6]]])
         drawn = np.array([[[0.7, 0.4, 0.6]]])
@@ -393,7 +417,6 @@ class TestSaving(TestCase):
         assert {name: config[name] for name in options} == options
         assert model.features.name == "tiny_features"
 
-    @pytest.mark.filterwarnings("ignore:Skipping nested container")
     def test_weights_in_16_bits(self, model, tmp_path):
         path = tmp_path / "din.weights.h5"
         save_float16(model.network(), path)
@@ -473,6 +496,41 @@ class TestKinds(TestCase):
         )
 
 
+@pytest.mark.tensorflow
+class TestChannelsFirst(TestCase):
+    """Networks of channels-last images under another default of Keras."""
+
+    @pytest.fixture(autouse=True)
+    def channels_first(self):
+        keras.config.set_image_data_format("channels_first")
+        yield
+        keras.config.set_image_data_format("channels_last")
+
+    def test_din(self, model):
+        other = make()
+        other.network().set_weights(model.network().get_weights())
+        other.features.set_weights(model.features.get_weights())
+        content, style = photograph(18, 20), painting(24, 24)
+        expected = model.stylize(content, style)
+        np.testing.assert_array_equal(other.stylize(content, style), expected)
+
+    def test_all_layers(self):
+        options = {"sampling": "deformable", "taps": "grid", "kind": "dense"}
+        networks = [
+            make("base", kernel_size=1, **options),
+            VGGFeatures(None),
+            SmallConvNet(),
+            make_encoder("depth"),
+        ]
+        for network in networks:
+            for layer in network._flatten_layers():
+                data_format = getattr(layer, "data_format", "channels_last")
+                assert data_format == "channels_last", layer.path
+        assert networks[2](photograph(8, 8, 1)).shape == (1, 10)
+        assert networks[3](photograph(32, 32, 1)).shape == (1, 4, 4, 16)
+        assert networks[1](photograph(16, 16, 1))["relu4_1"].shape[-1] == 512
+
+
 class TestExport(TestCase):
     def test_style_model(self, model):
         style = painting(40, 56)
@@ -528,10 +586,16 @@ class TestErrors:
             ({"kind": "dense", "taps": "grid"}, "square number.*channels=32"),
             ({"weights": "din_huge"}, "Weights must be one of.*din_huge"),
             ({"weights": "no.weights.h5"}, "no weights file.*no.weights.h5"),
+            ({"weights": ""}, "Weights must be one of.*Received: ''"),
+            ({"variant": ["mobile"]}, r"`variant`.*variant=\['mobile'\]"),
+            ({"variant": None}, "`variant`.*variant=None"),
+            ({"taps": ""}, "`taps` must be one of.*taps=''"),
+            ({"kernel_size": 1.5}, "`kernel_size` must be an odd.*1.5"),
+            ({"features": ""}, "`features` must be.*features=''"),
         ],
     )
     def test_options(self, options, message):
-        check_error(message, make, **options)
+        check_error(message, DIN, **{"features": tiny_features(), **options})
 
     @pytest.mark.parametrize(
         "content, message",
@@ -568,7 +632,7 @@ class TestErrors:
     @pytest.mark.parametrize(
         "weights, message",
         [
-            ([1], r"`weights` must be 2 numbers.*\[1.0\]"),
+            ([1], r"`weights` must be 2 numbers.*\[1\]"),
             ([1, -1], "of at least 0"),
             ([1, np.nan], "of at least 0"),
             ([0, 0], r"positive sum.*\[0.0, 0.0\]"),
@@ -579,7 +643,42 @@ class TestErrors:
         codes = [random_code(0), random_code(1)]
         check_error(message, model.mix, codes, weights)
 
-    @pytest.mark.parametrize("strength", [-0.1, 1.5, np.nan])
+    @pytest.mark.parametrize("value", [None, "", [], ["a"], 3, [[1], [1, 2]]])
+    def test_no_arrays_at_all(self, model, value):
+        picture, code = photograph(), random_code()
+        check_error("`content` must be", model.transfer, value, code)
+        check_error("`style` must be", model.style_code, value)
+        check_error("must be 975|`code`", model.transfer, picture, value)
+        check_error("must be 975|at least one", model.mix, value)
+        check_error(
+            "`mask` must be", model.transfer, picture, code, mask=[value]
+        )
+        if value is not None:
+            check_error("`weights` must be", model.mix, [code, code], value)
+            check_error(
+                "`tile` must be", model.transfer, picture, code, tile=value
+            )
+
+    def test_weights_that_are_not_finite(self, model):
+        message = "not finite: its weights.*Received: .*NaN"
+        content, code = photograph(16, 16), random_code()
+        for part, function, arguments in (
+            (model.decoder, model.transfer, (content, code)),
+            (model.style_net, model.style_code, (painting(16, 16),)),
+        ):
+            weights = part.get_weights()
+            part.set_weights([np.nan * weight for weight in weights])
+            check_error(message, function, *arguments)
+            part.set_weights(weights)
+
+    def test_weights_of_another_network(self, model, tmp_path, recwarn):
+        path = tmp_path / "din.weights.h5"
+        model.network().save_weights(path)
+        message = "not weights of din_base. Received: .*din.weights.h5"
+        check_error(message, make, "base", weights=path)
+        assert not [w for w in recwarn if "Skipping" in str(w.message)]
+
+    @pytest.mark.parametrize("strength", [-0.1, 1.5, np.nan, None, "", [0.5]])
     def test_strength(self, model, strength):
         check_error(
             "of at least 0|strength",

@@ -32,6 +32,10 @@ def model(shared_model):
     shared_model.set_weights(weights)
 
 
+def noise_images(count):
+    return np.zeros((count, 16, 16, 3), "uint8")
+
+
 def images(*batch, seed=0):
     generator = np.random.default_rng(seed)
     return generator.random((*batch, 32, 32, 3)).astype("float32")
@@ -493,5 +497,59 @@ class TestErrors:
             DINTrainer(model).set_phase("both")
 
     def test_term(self, model):
-        with pytest.raises(ValueError, match=r"'content'.*\['colour'\]"):
+        with pytest.raises(ValueError, match=r"'content'.*'colour': 1.0"):
             DINTrainer(model, loss_weights={"colour": 1.0, "style": 1.0})
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"model": None},
+            {"loss_weights": ["content"]},
+            {"loss_weights": ""},
+            {"loss_weights": {"content": "a"}},
+            {"loss_weights": {"content": -1}},
+            {"loss_weights": {"content": np.nan}},
+            {"learning_rate": None},
+            {"learning_rate": -1},
+            {"phase": ["stylize"]},
+        ],
+    )
+    def test_arguments(self, model, change):
+        with pytest.raises(ValueError, match="Received: ") as error:
+            DINTrainer(**{"model": model, **change})
+        assert "\n" not in str(error.value)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"contents": None},
+            {"contents": noise_images(2)},
+            {"contents": {"content": noise_images(0)}},
+            {"contents": {"content": noise_images(2)[0]}},
+            {"contents": {"content": noise_images(2), "more": np.ones(3)}},
+            {"styles": {"picture": noise_images(2)}},
+            {"styles": {"style": None}},
+            {"batch_size": 0},
+            {"batch_size": 1.5},
+            {"steps": None},
+            {"seed": -1},
+            {"grain": np.nan},
+        ],
+    )
+    def test_pairs(self, change):
+        given = {
+            "contents": {"content": noise_images(2)},
+            "styles": {"style": noise_images(3)},
+            "batch_size": 2,
+            "steps": 1,
+        }
+        with pytest.raises(ValueError, match="must be.*Received: ") as error:
+            StylePairs(**{**given, **change})
+        assert "\n" not in str(error.value)
+
+
+def test_epoch_of_pairs():
+    images = noise_images(2)
+    pairs = StylePairs({"content": images}, {"style": images}, 2, steps=1)
+    with pytest.raises(ValueError, match="`epoch` must be.*epoch=-1"):
+        pairs.set_epoch(-1)

@@ -51,3 +51,6 @@ class TestNetwork:
     def test_unknown_task(self):
         with pytest.raises(ValueError, match="`tasks` must be.*'normals'"):
             SceneEncoders(tasks=("depth", "normals"))
+        for tasks in (None, "depth", (), ["depth", 3], [["depth"]]):
+            with pytest.raises(ValueError, match="`tasks` must be.*Received"):
+                SceneEncoders(tasks=tasks)

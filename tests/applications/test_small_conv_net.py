@@ -12,7 +12,9 @@ import pytest
 from keras_vipa import datasets
 from keras_vipa.applications import SmallConvNet
 from keras_vipa.applications import load_model
+from keras_vipa.applications import save_float16
 from keras_vipa.applications.weights import WEIGHTS
+from keras_vipa.applications.weights import load_weights
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "small_conv_net.json"
@@ -65,6 +67,28 @@ class TestNetwork:
         dense = (2 * 2 * 7 + 1) * 11 + (11 + 1) * 4
         assert model.count_params() == convolutions + dense
 
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"input_shape": (8, 8)},
+            {"input_shape": None},
+            {"input_shape": (8, 0, 3)},
+            {"input_shape": (3, 3, 3)},
+            {"classes": 0},
+            {"classes": 1.5},
+            {"filters": 16},
+            {"filters": (16, 0)},
+            {"filters": (4, 4, 4, 4)},
+            {"units": None},
+            {"strides": "2"},
+            {"strides": 4},
+        ],
+    )
+    def test_wrong_arguments(self, options):
+        with pytest.raises(ValueError, match="must be.*Received: ") as error:
+            SmallConvNet(**options)
+        assert "\n" not in str(error.value)
+
     def test_returns_logits(self):
         model = SmallConvNet()
         for weight in model.weights:
@@ -98,8 +122,70 @@ class TestWeights:
             load(**options)
         assert str(error.value) == (
             f"Weights must be one of {CLASSIFIERS}, or for a network the "
-            "path of a .weights.h5 file. Received: mnist"
+            "path of a .weights.h5 file. Received: 'mnist'"
         )
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda content: b"",
+            lambda content: content[:100],
+            lambda content: content[: len(content) // 2],
+            lambda content: b"\x89PNG\r\n" + bytes(100),
+            lambda content: b"some text",
+        ],
+    )
+    def test_damaged_weights_file(self, change, tmp_path):
+        path = tmp_path / "net.weights.h5"
+        SmallConvNet().save_weights(path)
+        path.write_bytes(change(path.read_bytes()))
+        with pytest.raises(ValueError) as error:
+            SmallConvNet(weights=path)
+        assert str(error.value) == (
+            f"The weights file is damaged or of another kind. Received: {path}"
+        )
+
+    @pytest.mark.parametrize("value", [np.nan, -np.inf, 1e5])
+    def test_weights_that_are_not_finite(self, value, tmp_path):
+        path = tmp_path / "net.weights.h5"
+        model = SmallConvNet()
+        model.layers[-1].bias.assign(np.full(10, value))
+        model.save_weights(path)
+        if abs(value) == 1e5:
+            SmallConvNet(weights=path)
+        else:
+            with pytest.raises(ValueError, match="finite.*net.weights.h5"):
+                SmallConvNet(weights=path)
+        before = path.read_bytes()
+        with pytest.raises(ValueError, match="below 65504.*'.*vars/1'"):
+            save_float16(model, path)
+        assert path.read_bytes() == before
+        assert len(list(tmp_path.iterdir())) == 1
+
+    @pytest.mark.parametrize("name", [None, "", [], 0, ["digits_0_4"], "x.h5"])
+    def test_no_preset(self, name):
+        for load in (
+            load_model,
+            lambda name: load_weights(SmallConvNet(), name),
+        ):
+            with pytest.raises(ValueError, match="must be one of.*Received: "):
+                load(name)
+
+    @pytest.mark.parametrize(
+        "path", [None, "", 3, "a.h5", "no/a.weights.h5", "folder.weights.h5"]
+    )
+    def test_wrong_path(self, path, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "folder.weights.h5").mkdir()
+        with pytest.raises(ValueError, match="`path` must.*Received: path="):
+            save_float16(SmallConvNet(), path)
+        assert (tmp_path / "folder.weights.h5").is_dir()
+
+    def test_missing_file(self, monkeypatch):
+        name = CLASSIFIERS[0]
+        monkeypatch.setitem(WEIGHTS[name], "file", "no.keras")
+        with pytest.raises(ValueError, match="missing.* Received: sha256=None"):
+            load_model(name)
 
     def test_damaged_file(self, monkeypatch):
         name = CLASSIFIERS[0]

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from keras_vipa.applications.din.style_grid import style_grid
 
@@ -36,3 +37,12 @@ def test_cells_are_scaled():
     grid = style_grid(Adder(), [plain(10, 40)], [plain(1, 24)], size=8)
     assert grid.shape == (16, 16, 3)
     np.testing.assert_array_equal(grid[4::8, 4::8, 0], [[255, 1], [10, 11]])
+
+
+@pytest.mark.parametrize(
+    "pictures", [[], None, "ab", [None], [np.ones((8, 8))]]
+)
+def test_no_pictures(pictures):
+    for lists in ([pictures, [plain(1)]], [[plain(10)], pictures]):
+        with pytest.raises(ValueError, match="must be.*Received: "):
+            style_grid(Adder(), *lists)

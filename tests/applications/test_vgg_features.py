@@ -116,8 +116,21 @@ class TestNetwork:
             VGGFeatures(weights="a.weights.h5")
         with pytest.raises(ValueError, match="not weights of vgg19_features"):
             VGGFeatures(depth="vgg19")
-        with pytest.raises(ValueError, match="`filters` must be 8 numbers"):
+        with pytest.raises(
+            ValueError, match="`filters` must be 8 positive integers"
+        ):
             VGGFeatures(weights=None, filters=[64] * 9)
+        for options in (
+            {"depth": ["vgg16"]},
+            {"weights": ["vgg16_features"]},
+            {"weights": ""},
+            {"dtype": "float"},
+            {"dtype": 16},
+            {"filters": 64},
+            {"filters": [1.5] * 8},
+        ):
+            with pytest.raises(ValueError, match="must be.*Received: "):
+                VGGFeatures(**{"weights": None, "filters": [1] * 8, **options})
 
 
 class TestConvert:
@@ -155,6 +168,30 @@ class TestConvert:
     def test_weights_of_another_depth(self):
         with pytest.raises(ValueError):
             convert_vgg(random_kernels("vgg19"), photographs(1), "vgg16")
+
+    @pytest.mark.parametrize(
+        "change, message",
+        [
+            ({"kernels": None}, "list of 8 pairs"),
+            ({"kernels": [(1, 2)] * 8}, "conv1_1 must be arrays of shapes"),
+            ({"kernels": [None] * 8}, "conv1_1 must be"),
+            ({"images": []}, "float array"),
+            ({"images": np.zeros((1, 8, 16, 3))}, "sides of at least 16"),
+            ({"images": np.zeros((16, 16, 3))}, "float array"),
+            ({"images": np.full((1, 16, 16, 3), np.nan)}, r"in \[0, 1\]"),
+            ({"images": np.full((1, 16, 16, 3), 255.0)}, r"in \[0, 1\]"),
+        ],
+    )
+    def test_wrong_arguments(self, change, message):
+        given = {"kernels": random_kernels("vgg16"), "images": photographs(1)}
+        with pytest.raises(ValueError, match=f"{message}.*Received: "):
+            convert_vgg(**{**given, **change})
+
+    def test_silent_convolution(self):
+        kernels = random_kernels("vgg16")
+        kernels[0] = (0 * kernels[0][0], kernels[0][1] - 1e4)
+        with pytest.raises(ValueError, match="activation of 0 of conv1_1"):
+            convert_vgg(kernels, photographs(1))
 
     def test_unknown_depth(self):
         with pytest.raises(ValueError, match="`depth` must be one of"):

@@ -645,11 +645,38 @@ class TestLifeCycle(TestCase):
             ({"sampling": "dilated"}, "`sampling` must be one of"),
             ({"dilation_rate": 0}, "`dilation_rate` must be a positive"),
             ({"dilation_rate": 1.5}, "`dilation_rate` must be a positive"),
+            ({"kernel_size": True}, "`kernel_size` must be an odd positive"),
+            ({"kind": ["dense"]}, "`kind` must be one of"),
+            ({"sampling": None}, "`sampling` must be one of"),
+            ({"epsilon": -1}, "`epsilon` must be a finite number"),
+            ({"epsilon": None}, "`epsilon` must be a finite number"),
+            ({"epsilon": float("nan")}, "`epsilon` must be a finite number"),
+            ({"max_offset": 0}, "`max_offset` must be positive"),
+            ({"max_offset": "8"}, "`max_offset` must be a finite number"),
         ],
     )
     def test_errors(self, options, match):
-        with pytest.raises(ValueError, match=match):
+        with pytest.raises(ValueError, match=f"{match}.*Received: "):
             DynamicInstanceNorm(**options)
+
+    @pytest.mark.parametrize(
+        "change,match",
+        [
+            ({"inputs": normal(8, 8, 3)}, "expected ndim=4, found ndim=3"),
+            ({"kernel": None}, "`kernel` must be a tensor"),
+            ({"bias": normal(3)}, r"`bias` must be of shape \(None, 3\)"),
+            # It would be the same for all channels.
+            ({"bias": normal(2, 1)}, r"`bias` must be of shape \(None, 3\)"),
+            ({"bias": None}, "`bias` must be a tensor"),
+            ({"moments": "ab"}, "`moments` must be a pair"),
+            ({"moments": (normal(2, 1, 1, 1),) * 2}, "`moments` must be a pa"),
+        ],
+    )
+    def test_what_does_not_fit(self, change, match):
+        names = ("inputs", "kernel", "bias")
+        given = dict(zip(names, arguments("depthwise", 3)))
+        with pytest.raises(ValueError, match=match):
+            DynamicInstanceNorm(3)(**{**given, **change})
 
     @pytest.mark.parametrize(
         "kind,shape",

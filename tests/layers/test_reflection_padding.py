@@ -53,10 +53,14 @@ class TestReflectionPadding2D(TestCase):
         inputs = keras.Input((None, 4, 3))
         assert ReflectionPadding2D(3)(inputs).shape == (None, None, 10, 3)
 
-    @pytest.mark.parametrize("padding", [-1, 1.0, "same", (1, 1)])
+    @pytest.mark.parametrize("padding", [-1, 1.0, "same", (1, 1), None, True])
     def test_padding_is_an_integer_of_at_least_0(self, padding):
         with pytest.raises(ValueError, match="`padding` must be an integer"):
             ReflectionPadding2D(padding)
+
+    def test_inputs_of_another_rank(self):
+        with pytest.raises(ValueError, match="expected ndim=4, found ndim=3"):
+            ReflectionPadding2D(1)(images(6, 6)[0])
 
     @pytest.mark.parametrize("sides", [(3, 6), (6, 3), (2, 2)])
     def test_picture_must_be_larger_than_the_padding(self, sides):

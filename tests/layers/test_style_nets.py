@@ -152,13 +152,22 @@ class TestBiasNet(TestCase):
             {"channels": 0},
             {"channels": -4},
             {"channels": 4.0},
-            {"channels": 4, "widths": (8,)},
-            {"channels": 4, "widths": (8, 8, 8)},
+            {"channels": None},
+            {"widths": (8,)},
+            {"widths": (8, 8, 8)},
+            {"widths": None},
+            {"widths": (8, 1.5)},
+            {"widths": "ab"},
         ],
     )
     def test_errors(self, arguments):
-        with pytest.raises(ValueError, match="`channels` must be a positive"):
-            BiasNet(**arguments)
+        match = f"`{next(iter(arguments))}` must be .* positive integer"
+        with pytest.raises(ValueError, match=f"{match}.*Received: "):
+            BiasNet(**{"channels": 4, **arguments})
+
+    def test_inputs_of_another_rank(self):
+        with pytest.raises(ValueError, match="expected ndim=4, found ndim=3"):
+            BiasNet(4, widths=WIDTHS)(np.ones((2, 8, 4), "float32"))
 
     @pytest.mark.tensorflow
     def test_life_cycle(self):
@@ -369,11 +378,13 @@ class TestWeightNet(TestCase):
         "arguments,match",
         [
             ({"channels": 0}, "`channels` must be a positive"),
-            ({"channels": 4, "widths": (8,)}, "`widths` two of them"),
+            ({"channels": 4, "widths": (8,)}, "`widths` must be 2 positive"),
             ({"channels": 4, "kernel_size": 2}, "`kernel_size` must be an odd"),
             ({"channels": 4, "kernel_size": -1}, "`kernel_size` must be an od"),
             ({"channels": 4, "kind": "full"}, "`kind` must be one of"),
             ({"channels": 4, "taps": "cells"}, "`taps` must be one of"),
+            ({"channels": 4, "taps": []}, "`taps` must be one of"),
+            ({"channels": None}, "`channels` must be a positive"),
             ({"channels": 6, "kind": "dense"}, "needs a square number of"),
         ],
     )

@@ -56,10 +56,14 @@ class TestDoubleSize2D(TestCase):
         inputs = keras.Input((None, 4, 3))
         assert DoubleSize2D()(inputs).shape == (None, None, 8, 3)
 
-    @pytest.mark.parametrize("interpolation", ["bicubic", None, 2])
+    @pytest.mark.parametrize("interpolation", ["bicubic", None, 2, ["nearest"]])
     def test_unknown_interpolation(self, interpolation):
         with pytest.raises(ValueError, match="`interpolation` must be one of"):
             DoubleSize2D(interpolation)
+
+    def test_inputs_of_another_rank(self):
+        with pytest.raises(ValueError, match="expected ndim=4, found ndim=3"):
+            DoubleSize2D()(images()[0])
 
     @pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
     def test_life_cycle(self, interpolation):

@@ -142,3 +142,35 @@ def test_color_code_by_hand():
     code = keras.ops.convert_to_numpy(ColorCode(epsilon=1e-8)(picture))[0]
     expected = [1.0, 0.5, 0, 0, 0, 0, 0, 0, 0, 1.0, 0.5, 0.25]
     np.testing.assert_allclose(code, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("layer", [ColorCode, WhiteningColoring])
+@pytest.mark.parametrize("epsilon", [None, "", -1, np.nan, np.inf, [1e-4]])
+def test_wrong_epsilon(layer, epsilon):
+    with pytest.raises(ValueError, match="`epsilon` must be.*Received: eps"):
+        layer(epsilon=epsilon)
+
+
+@pytest.mark.parametrize(
+    "name, value, match",
+    [
+        # Three pictures of four channels are four of three to a reshape.
+        ("inputs", np.ones((3, 4, 4, 4), "float32"), "axis -1 of input"),
+        ("inputs", np.ones((4, 4, 3), "float32"), "expected ndim=4"),
+        ("kernel", np.ones((3, 3, 3), "float32"), "`kernel` must be of shape"),
+        ("kernel", None, "`kernel` must be a tensor"),
+        ("bias", np.ones((3, 1), "float32"), "`bias` must be of shape"),
+        ("moments", (1, 2), "`moments` must be a pair"),
+    ],
+)
+def test_what_does_not_fit(name, value, match):
+    given = {
+        "inputs": pictures(3),
+        "kernel": np.ones((3, 1, 1, 3, 3), "float32"),
+        "bias": np.ones((3, 3), "float32"),
+    }
+    with pytest.raises(ValueError, match=match):
+        WhiteningColoring()(**{**given, name: value})
+    if name == "inputs":
+        with pytest.raises(ValueError, match=match):
+            ColorCode()(value)

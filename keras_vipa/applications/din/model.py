@@ -13,6 +13,10 @@ from keras_vipa.applications.din.networks import from_code
 from keras_vipa.applications.din.networks import make_parts
 from keras_vipa.applications.din.pictures import as_images
 from keras_vipa.applications.din.pictures import check_amount
+from keras_vipa.applications.din.pictures import check_features
+from keras_vipa.applications.din.pictures import check_finite
+from keras_vipa.applications.din.pictures import check_sides
+from keras_vipa.applications.din.pictures import check_weights
 from keras_vipa.applications.din.pictures import lay_over
 from keras_vipa.applications.din.pictures import make_grain
 from keras_vipa.applications.din.tiles import check_tile
@@ -24,6 +28,10 @@ from keras_vipa.layers import ColorCode
 from keras_vipa.layers import DynamicInstanceNorm
 from keras_vipa.layers import WeightNet
 from keras_vipa.layers import WhiteningColoring
+from keras_vipa.layers.checks import as_array
+from keras_vipa.layers.checks import check_choice
+from keras_vipa.layers.checks import check_integer
+from keras_vipa.layers.checks import shown
 
 # Sizes of a variant: the channels of its two levels, and the widths and taps of
 # the nets that make their kernels.
@@ -158,20 +166,20 @@ class DIN(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if variant not in VARIANTS:
-            raise ValueError(
-                f"`variant` must be one of {sorted(VARIANTS)}. "
-                f"Received: variant={variant!r}"
-            )
+        check_choice("variant", variant, sorted(VARIANTS))
+        if features is not None:
+            check_features(features, STYLE_FEATURES)
         sizes = VARIANTS[variant]
         self.variant = variant
         self.kind = kind
         self.kernel_size = kernel_size
-        self.taps = taps or sizes["taps"]
+        self.taps = sizes["taps"] if taps is None else taps
         self.sampling = sampling
-        self.features = features or VGGFeatures(
-            None if weights is None else "vgg16_features"
-        )
+        if features is None:
+            features = VGGFeatures(
+                None if weights is None else "vgg16_features"
+            )
+        self.features = features
         # Both: a frozen model that is loaded again would be trained otherwise.
         self.features.trainable = True
         self.features.trainable = False
@@ -208,7 +216,7 @@ class DIN(keras.Model):
             )
             kernel, bias = weight_net(feature), bias_net(feature)
             self.code_sizes.append((kernel.shape[1:], channels[number]))
-            parts += [layers.Flatten()(kernel), bias]
+            parts += [layers.Flatten("channels_last")(kernel), bias]
             parts += [
                 layers.Rescaling(0.0, name=f"keep_{number + 1}")(bias[:, :1])
             ]
@@ -281,6 +289,11 @@ class DIN(keras.Model):
         return self.levels[number](x, kernel, bias, moments) + keep * x
 
     def call(self, inputs):
+        if not isinstance(inputs, list | tuple) or len(inputs) != 2:
+            raise ValueError(
+                "`inputs` must be a list of two tensors, content and style. "
+                f"Received: inputs={shown(inputs)}"
+            )
         content, style = inputs
         return self.draw_padded(content, self.encode_style(style))
 
@@ -316,6 +329,7 @@ class DIN(keras.Model):
             ops.convert_to_numpy(self.encode_style(image[None]))[0]
             for image in images
         ]
+        check_finite(codes, "style code")
         return codes[0] if single else np.stack(codes)
 
     def mix(self, codes, weights=None):
@@ -332,19 +346,13 @@ class DIN(keras.Model):
         Raises:
             ValueError: If codes and weights are not as above.
         """
+        if not isinstance(codes, list | tuple | np.ndarray) or not len(codes):
+            raise ValueError(
+                "`codes` must be a list of at least one code. "
+                f"Received: codes={shown(codes)}"
+            )
         codes = np.stack([self.check_code(code) for code in codes])
-        weights = np.ones(len(codes)) if weights is None else weights
-        weights = np.asarray(weights, "float64")
-        if weights.shape != (len(codes),) or not (weights >= 0).all():
-            raise ValueError(
-                f"`weights` must be {len(codes)} numbers of at least 0, one "
-                f"for each code. Received: weights={weights.tolist()}"
-            )
-        if not 0 < weights.sum() < np.inf:
-            raise ValueError(
-                "`weights` must have a positive sum. "
-                f"Received: weights={weights.tolist()}"
-            )
+        weights = check_weights(weights, len(codes))
         return np.average(codes, 0, weights).astype("float32")
 
     def transfer(
@@ -395,6 +403,7 @@ class DIN(keras.Model):
             grainy = image + noise if grain else image
             for place, drawn in self._draw_parts(grainy, code, tile):
                 part = amount if mask is None else amount[place]
+                check_finite(drawn, "drawing")
                 drawn = lay_over(image[place], drawn, preserve_color, part)
                 if is_uint8:
                     drawn = np.floor(drawn * 255.0 + 0.5)
@@ -419,11 +428,14 @@ class DIN(keras.Model):
         grain=0.0,
         tile=None,
     ):
-        """Draw pictures in the style of a picture.
+        """Draw pictures in the style of a picture, or each in its own.
 
         Args:
             content: as in `transfer`.
-            style: array `(style_height, style_width, 3)`, see `style_code`.
+            style: array `(style_height, style_width, 3)`, see `style_code`; or
+                `(n, style_height, style_width, 3)`, one style for each of n
+                contents. A single content is drawn in each style, and a single
+                style used for each content.
             strength: as in `transfer`.
             preserve_color: as in `transfer`.
             mask: as in `transfer`.
@@ -431,26 +443,43 @@ class DIN(keras.Model):
             tile: as in `transfer`.
 
         Returns:
-            An array of the shape and kind of `content`.
+            An array of the shape and kind of `content`; with several styles
+            `(n, height, width, 3)`.
 
         Raises:
-            ValueError: If an argument is not as above.
+            ValueError: If an argument is not as above, or if there are
+                several contents and another number of styles.
         """
-        code = self.style_code(style)
-        return self.transfer(
-            content, code, strength, preserve_color, mask, grain, tile
-        )
+        options = strength, preserve_color, mask, grain, tile
+        codes = self.style_code(style)
+        contents = as_array("content", content)
+        single = contents.ndim != 4
+        if codes.ndim == 1 or (len(codes) == 1 and not single):
+            return self.transfer(contents, codes.reshape(-1), *options)
+        contents = contents[None] if single else contents
+        if len(contents) not in (1, len(codes)):
+            raise ValueError(
+                "`style` must be one picture, or one for each of `content`. "
+                f"Received: {len(contents)} contents and {len(codes)} styles"
+            )
+        drawings = [
+            self.transfer(contents[n % len(contents)], code, *options)
+            for n, code in enumerate(codes)
+        ]
+        return np.stack(drawings)
 
     def check_code(self, code):
         """A code as a float32 array; a `ValueError` if it is none."""
-        code = np.asarray(code, "float32")
+        array = as_array("code", code)
         length = self.style_net.output.shape[-1]
-        if code.shape != (length,) or not np.isfinite(code).all():
+        is_code = array.shape == (length,) and array.dtype.kind in "fiu"
+        array = array.astype("float32") if is_code else array
+        if not is_code or not np.isfinite(array).all():
             raise ValueError(
                 f"A code of this model must be {length} finite numbers. "
-                f"Received: an array of shape {code.shape}"
+                f"Received: {shown(array)}"
             )
-        return code
+        return array
 
     def style_model(self, height=None, width=None):
         """The style part for export: an image to its code.
@@ -462,7 +491,13 @@ class DIN(keras.Model):
         Returns:
             A `keras.Model`, `style` `(batch, height, width, 3)` in [0, 1] to
             `code` `(batch, length)`.
+
+        Raises:
+            ValueError: If a side is not an integer of at least 16.
         """
+        for name, side in (("height", height), ("width", width)):
+            if side is not None:
+                check_integer(name, side, SMALLEST)
         style = keras.Input((height, width, 3), name="style")
         return keras.Model(style, self.encode_style(style), name="din_style")
 
@@ -481,12 +516,7 @@ class DIN(keras.Model):
         Raises:
             ValueError: If a side is no multiple of 4 of at least 16.
         """
-        for side in (height, width):
-            if side is not None and (side < SMALLEST or side % STRIDE):
-                raise ValueError(
-                    f"Height and width must be multiples of {STRIDE}, at least "
-                    f"{SMALLEST}. Received: height={height}, width={width}"
-                )
+        check_sides(height, width)
         content = keras.Input((height, width, 3), name="content")
         code = keras.Input(self.style_net.output.shape[1:], name="code")
         drawn = ops.clip(self.draw(content, code), 0.0, 1.0)

@@ -91,13 +91,22 @@ def make_parts(variant, channels):
 def _conv(x, filters, size, strides=1, activation="relu"):
     if size > 1:
         x = ReflectionPadding2D(size // 2)(x)
-    return layers.Conv2D(filters, size, strides, activation=activation)(x)
+    return layers.Conv2D(
+        filters,
+        size,
+        strides,
+        activation=activation,
+        data_format="channels_last",
+    )(x)
 
 
 def _depthwise(x, strides=1, depth_multiplier=1):
     x = ReflectionPadding2D(1)(x)
     return layers.DepthwiseConv2D(
-        3, strides, depth_multiplier=depth_multiplier
+        3,
+        strides,
+        depth_multiplier=depth_multiplier,
+        data_format="channels_last",
     )(x)
 
 
@@ -125,7 +134,10 @@ class PairedConv2D(layers.Layer):
     def build(self, input_shape):
         channels = input_shape[-1]
         self.depthwise = layers.DepthwiseConv2D(
-            3, use_bias=False, dtype=self.dtype_policy
+            3,
+            use_bias=False,
+            data_format="channels_last",
+            dtype=self.dtype_policy,
         )
         self.depthwise.build(input_shape)
         self.bias = self.add_weight(

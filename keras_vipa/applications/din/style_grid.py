@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from keras_vipa.layers.checks import as_array
+from keras_vipa.layers.checks import shown
+
 
 def style_grid(model, photographs, styles, size=None, grain=0.0):
     """Draw each photograph in each style, and put all into one picture.
@@ -18,7 +21,25 @@ def style_grid(model, photographs, styles, size=None, grain=0.0):
     Returns:
         A uint8 array, with the styles in its first row, and the photographs in
         its first column, which begins with a white place.
+
+    Raises:
+        ValueError: If there is no photograph or no style, or an argument is
+            not as above.
     """
+    lists = {"photographs": photographs, "styles": styles}
+    for name, pictures in lists.items():
+        if not isinstance(pictures, list | tuple) or not pictures:
+            raise ValueError(
+                f"`{name}` must be a list of at least one picture. "
+                f"Received: {name}={shown(pictures)}"
+            )
+        for picture in pictures:
+            array = as_array(name, picture)
+            if array.shape[2:] != (3,) or array.dtype != "uint8":
+                raise ValueError(
+                    f"`{name}` must be uint8 arrays (height, width, 3). "
+                    f"Received: {shown(array)}"
+                )
     # Here, since importing the package leaves Pillow alone.
     from keras_vipa.utils.images import fit_picture
 

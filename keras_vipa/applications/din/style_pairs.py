@@ -3,6 +3,10 @@
 import keras
 import numpy as np
 
+from keras_vipa.layers.checks import check_integer
+from keras_vipa.layers.checks import check_number
+from keras_vipa.layers.checks import shown
+
 
 class StylePairs(keras.utils.PyDataset):
     """Batches of random pairs out of contents and styles.
@@ -21,6 +25,9 @@ class StylePairs(keras.utils.PyDataset):
             width, 1)` that a batch then has beside its contents: each pair has
             its own, uniform from 0 on. Defaults to 0: none.
         **kwargs: arguments of `keras.utils.PyDataset`.
+
+    Raises:
+        ValueError: If an argument is not as above.
 
     Example:
 
@@ -41,6 +48,12 @@ class StylePairs(keras.utils.PyDataset):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        _check_part("contents", contents, "content")
+        _check_part("styles", styles, "style")
+        for name, value in (("batch_size", batch_size), ("steps", steps)):
+            check_integer(name, value)
+        check_integer("seed", seed, 0)
+        check_number("grain", grain)
         self.parts = contents, styles
         self.grain = grain
         self.batch_size = batch_size
@@ -62,6 +75,7 @@ class StylePairs(keras.utils.PyDataset):
 
     def set_epoch(self, epoch):
         """Use the pairs of this epoch from now on."""
+        check_integer("epoch", epoch, 0)
         self.epoch = epoch
 
     def __len__(self):
@@ -84,3 +98,20 @@ class StylePairs(keras.utils.PyDataset):
             amount = generator.random((len(noise), 1, 1, 1), "float32")
             batch["grain"] = noise * amount * np.float32(self.grain)
         return (batch,)
+
+
+def _check_part(argument, part, prefix):
+    """Raise a `ValueError` unless these are arrays of one length, not 0."""
+    is_dict = isinstance(part, dict) and any(
+        str(name).startswith(prefix) for name in part
+    )
+    values = part.values() if is_dict else [None]
+    counts = {len(v) if getattr(v, "shape", ()) else 0 for v in values}
+    images = part.get(prefix) if is_dict else None
+    is_batch = images is None or len(getattr(images, "shape", ())) == 4
+    if len(counts) > 1 or 0 in counts or not is_batch:
+        raise ValueError(
+            f"`{argument}` must be a dict with '{prefix}', images (n, height, "
+            "width, 3), of arrays of one length. "
+            f"Received: {argument}={shown(part)}"
+        )

@@ -19,6 +19,7 @@ from keras_vipa.layers import DoubleSize2D
 from keras_vipa.layers import DynamicInstanceNorm
 from keras_vipa.layers import ReflectionPadding2D
 from keras_vipa.layers import WhiteningColoring
+from keras_vipa.layers.checks import check_integer
 
 
 def draw_in_tiles(model, image, code, tile):
@@ -55,11 +56,7 @@ def check_tile(model, tile):
             "A panorama cannot be drawn in tiles. "
             f"Received: model.sampling={model.sampling!r}"
         )
-    if not isinstance(tile, int | np.integer) or tile < SMALLEST:
-        raise ValueError(
-            f"`tile` must be an integer of at least {SMALLEST}. "
-            f"Received: tile={tile!r}"
-        )
+    check_integer("tile", tile, SMALLEST)
 
 
 def _halos(model):

@@ -5,8 +5,12 @@ import math
 import keras
 from keras import ops
 
+from keras_vipa.applications.din.model import DIN
 from keras_vipa.applications.din.style_pairs import StylePairs
 from keras_vipa.applications.vgg_features import FEATURES
+from keras_vipa.layers.checks import check_choice
+from keras_vipa.layers.checks import check_number
+from keras_vipa.layers.checks import shown
 from keras_vipa.layers.dynamic_instance_norm import instance_norm
 from keras_vipa.training import PhasedModel
 from keras_vipa.training.batches import in_blocks
@@ -92,7 +96,7 @@ class DINTrainer(PhasedModel):
         then `targets`, what the drawing is compared with.
 
     Raises:
-        ValueError: If `phase` or a term is unknown, or in `fit_stages` if a
+        ValueError: If an argument is not as above, or in `fit_stages` if a
             side of the contents is no multiple of 16.
 
     Example:
@@ -128,12 +132,22 @@ class DINTrainer(PhasedModel):
         phase="reconstruct",
         **kwargs,
     ):
-        unknown = set(loss_weights or {}) - set(WEIGHTS)
-        if unknown:
+        if not isinstance(model, DIN):
             raise ValueError(
-                f"Loss terms are {sorted(WEIGHTS)}. Received: {sorted(unknown)}"
+                f"`model` must be a `DIN`. Received: model={shown(model)}"
             )
-        weights = {**WEIGHTS, **(loss_weights or {})}
+        loss_weights = {} if loss_weights is None else loss_weights
+        is_dict = isinstance(loss_weights, dict)
+        if not is_dict or not set(loss_weights) <= set(WEIGHTS):
+            raise ValueError(
+                f"Loss terms are {sorted(WEIGHTS)}, of which `loss_weights` is "
+                f"a dict. Received: loss_weights={shown(loss_weights)}"
+            )
+        for term, weight in loss_weights.items():
+            check_number(f"loss_weights['{term}']", weight)
+        check_number("learning_rate", learning_rate)
+        weights = {**WEIGHTS, **loss_weights}
+        check_choice("phase", phase, ("reconstruct", "stylize"))
         phases = {
             "reconstruct": {"photograph": weights["photograph"]},
             "stylize": {
