@@ -15,6 +15,9 @@ def squared_error(target, output):
     Returns:
         A tensor `(batch, ...)`.
 
+    Raises:
+        ValueError: If the two are not tensors of numbers of one shape.
+
     Example:
 
     >>> error = keras_vipa.losses.squared_error(
@@ -22,5 +25,23 @@ def squared_error(target, output):
     >>> keras.ops.convert_to_numpy(error).tolist()
     [2.0]
     """
-    target, output = (ops.cast(x, "float32") for x in (target, output))
+    try:
+        target, output = (ops.cast(x, "float32") for x in (target, output))
+    except Exception as error:
+        raise ValueError(
+            "`target` and `output` must be tensors of numbers. Received: "
+            f"{type(target).__name__} and {type(output).__name__}"
+        ) from error
+    if not _fit(tuple(target.shape), tuple(output.shape)):
+        raise ValueError(
+            "`target` and `output` must be tensors (batch, ..., channels) of "
+            f"one shape. Received: {target.shape} and {output.shape}"
+        )
     return ops.mean(ops.square(target - output), axis=-1)
+
+
+def _fit(one, other):
+    """Whether two shapes, maybe not known yet, are of things to compare."""
+    if len(one) != len(other) or not one or 0 in (one[-1], other[-1]):
+        return False
+    return all(a == b or None in (a, b) for a, b in zip(one, other))

@@ -15,6 +15,10 @@ def accuracy(labels, logits, classes=None):
     Returns:
         Float in [0, 1], or `None` if there is no image to count.
 
+    Raises:
+        ValueError: If an argument is not as above, or the arrays do not fit
+            together.
+
     Example:
 
     >>> labels = np.array([0, 1, 2])
@@ -24,8 +28,9 @@ def accuracy(labels, logits, classes=None):
     >>> keras_vipa.metrics.accuracy(labels, logits)
     0.6666666666666666
     """
-    if classes is None:
-        classes = slice(0, logits.shape[1])
+    logits = _logits("logits", logits)
+    classes = _part(classes, logits.shape[1])
+    labels = _labels(labels, *logits.shape)
     inside = (labels >= classes.start) & (labels < classes.stop)
     if not inside.any():
         return None
@@ -46,12 +51,22 @@ def agreement(target, logits, classes=None):
     Returns:
         Float in [0, 1].
 
+    Raises:
+        ValueError: If an argument is not as above, or the arrays do not fit
+            together, or there is no image.
+
     Example:
 
     >>> keras_vipa.metrics.agreement(np.eye(2), np.array([[3, 1], [2, 1]]))
     0.5
     """
-    classes = slice(None) if classes is None else classes
+    target, logits = _logits("target", target), _logits("logits", logits)
+    if target.shape != logits.shape or not len(logits):
+        raise ValueError(
+            "`target` and `logits` must be logits of the same images, one or "
+            f"more. Received: shapes {target.shape} and {logits.shape}"
+        )
+    classes = _part(classes, logits.shape[1])
     one, other = (x[:, classes].argmax(axis=1) for x in (target, logits))
     return float(np.mean(one == other))
 
@@ -68,6 +83,9 @@ def by_part(measure, target, slices):
         A function of logits `(n, num_classes)`, which returns a dict of
         `parts`, a list of floats, and `joint`, a float.
 
+    Raises:
+        ValueError: If `measure` or `slices` is not as above.
+
     Example:
 
     >>> score = keras_vipa.metrics.by_part(
@@ -76,7 +94,84 @@ def by_part(measure, target, slices):
     >>> score(np.array([[3.0, 1.0], [2.0, 1.0]]))
     {'parts': [1.0, 1.0], 'joint': 0.5}
     """
+    if not callable(measure):
+        raise ValueError(
+            "`measure` must be a function, such as `accuracy`. "
+            f"Received: measure={measure!r}"
+        )
+    is_list = isinstance(slices, list | tuple)
+    if not is_list or not all(isinstance(part, slice) for part in slices):
+        raise ValueError(
+            f"`slices` must be a list of slices. Received: slices={slices!r}"
+        )
     return lambda logits: {
         "parts": [measure(target, logits, part) for part in slices],
         "joint": measure(target, logits),
     }
+
+
+def _array(name, values, rule, kinds):
+    try:
+        array = np.asarray(values)
+    except Exception:
+        # Such as rows of several lengths.
+        array = np.asarray(None)
+    # The float of 16 bits that NumPy does not know is of another kind.
+    if array.dtype.kind in kinds or array.dtype.name == "bfloat16":
+        return array
+    raise ValueError(
+        f"`{name}` must be {rule}. "
+        f"Received: {' '.join(repr(values).split())[:80]}"
+    )
+
+
+def _logits(name, values):
+    rule = "an array (n, num_classes) of numbers"
+    array = _array(name, values, rule, "fiu")
+    if array.ndim != 2 or not array.shape[1]:
+        raise ValueError(
+            f"`{name}` must be {rule}. Received: shape={array.shape}"
+        )
+    # Not a number is never the largest, and always decided for.
+    missing = np.isnan(array.astype("float64")).sum()
+    if missing:
+        raise ValueError(
+            f"`{name}` must be numbers. Received: {missing} that are NaN"
+        )
+    return array
+
+
+def _labels(values, count, num_classes):
+    rule = f"whole numbers from 0 to {num_classes - 1}, one for each image"
+    # None at all are of no kind.
+    kinds = "iu" if count else "iuf"
+    array = _array("labels", values, rule, kinds)
+    if array.shape != (count,):
+        raise ValueError(
+            f"`labels` must be {rule}. Received: shape={array.shape} for "
+            f"{count} images"
+        )
+    if count and not (array.min() >= 0 and array.max() < num_classes):
+        raise ValueError(
+            f"`labels` must be {rule}. Received: {array.min()} to {array.max()}"
+        )
+    return array
+
+
+def _part(classes, num_classes):
+    """The slice with both ends."""
+    if classes is None:
+        return slice(0, num_classes)
+    if isinstance(classes, slice):
+        try:
+            start, stop, step = classes.indices(num_classes)
+        except TypeError:
+            # Ends that are no integers.
+            start, stop, step = 0, 0, 0
+        is_inside = classes.stop is None or classes.stop == stop
+        if start < stop and step == 1 and is_inside:
+            return slice(start, stop)
+    raise ValueError(
+        f"`classes` must be a slice of some of {num_classes} classes. "
+        f"Received: classes={classes!r}"
+    )

@@ -1,6 +1,7 @@
 """AttributionGradient: how much each pixel matters for an output."""
 
 from numbers import Integral
+from numbers import Real
 
 import keras
 import numpy as np
@@ -17,6 +18,10 @@ METHODS = (
     "epsilon_lrp",
     "integrated_gradients",
 )
+MAX_STEPS = 4096
+# Of what outputs weighted at random have, a gradient as small is rounding.
+CANCELLED = 1e-5
+CANCELLED_IN_16_BITS = 0.03
 
 
 @keras.saving.register_keras_serializable(package="keras_vipa")
@@ -51,7 +56,8 @@ class AttributionGradient(layers.Layer):
             attribute `is_linear = True`. Its weights are used, not copied.
         method: string. One of those above.
         target: what is explained. `None` for the sum of all outputs (that of
-            the features of an encoder, as the paper has it); an integer for a
+            the features of an encoder, as the paper has it; probabilities
+            always sum to 1, which has no map); an integer for a
             unit of the output, its last axis; or a callable, registered with
             `keras.saving.register_keras_serializable` if the layer is to be
             saved, from the outputs to a tensor that is summed, whose values
@@ -59,7 +65,7 @@ class AttributionGradient(layers.Layer):
         epsilon: float. Of `"epsilon_lrp"`. Defaults to 1e-4, which is what the
             authors' code has.
         steps: integer. Of `"integrated_gradients"`, Gauss-Legendre nodes.
-            Defaults to 32 (our choice).
+            Defaults to 32 (our choice); at most 4096.
         baseline: float. Of `"integrated_gradients"`, value of every pixel of
             `x'`. Defaults to 0 (our choice), black.
         **kwargs: arguments of `keras.layers.Layer`.
@@ -114,7 +120,8 @@ class AttributionGradient(layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        _check(model, method, target, epsilon, steps)
+        _check(model, method, target)
+        _check_numbers(epsilon, steps, baseline)
         self.model = model
         self.method = method
         self.target = int(target) if isinstance(target, Integral) else target
@@ -226,6 +233,51 @@ def units_of(model, outputs):
     return shapes[0][-1]
 
 
+def sum_is_constant(layer, images, classes=None):
+    """Whether what is explained is the same for all images like these.
+
+    So are the sum of a softmax, and of what a normalization returns: its
+    gradient is rounding error. The outputs tell: with random weights their
+    gradient is much larger.
+
+    Args:
+        layer: `AttributionGradient`.
+        images: float tensor `(batch, height, width, channels)`, a few.
+        classes: integer tensor `(batch,)`, as of the layer.
+
+    Returns:
+        A boolean.
+
+    Raises:
+        ValueError: If the output does not depend on the images.
+    """
+    generator = np.random.default_rng(0)
+    halves = []
+
+    def reweighted(y):
+        if not keras.backend.is_float_dtype(y.dtype):
+            return y
+        halves.append(keras.backend.standardize_dtype(y.dtype).endswith("16"))
+        drawn = generator.normal(size=y.shape[1:]).astype("float32")
+        weights = ops.cast(drawn, y.dtype)
+        # The outputs, with another gradient.
+        weighted = weights * y
+        return weighted + ops.stop_gradient(y - weighted)
+
+    def norm(change):
+        def explained(x):
+            outputs = keras.tree.map_structure(change, layer._forward(x))
+            return layer._select(outputs, classes)
+
+        gradient = input_gradient(explained, images)
+        array = ops.convert_to_numpy(ops.cast(gradient, "float32"))
+        return np.linalg.norm(array.astype("float64"))
+
+    plain, weighted = norm(lambda y: y), norm(reweighted)
+    limit = CANCELLED_IN_16_BITS if any(halves) else CANCELLED
+    return bool(plain < limit * weighted)
+
+
 def _check_unit(target, units):
     if not -units <= target < units:
         raise ValueError(
@@ -234,7 +286,7 @@ def _check_unit(target, units):
         )
 
 
-def _check(model, method, target, epsilon, steps):
+def _check(model, method, target):
     if not isinstance(model, keras.Model):
         raise ValueError(
             f"`model` must be a `keras.Model`. Received: {type(model).__name__}"
@@ -245,7 +297,7 @@ def _check(model, method, target, epsilon, steps):
             "`model` must have one input, images. "
             f"Received: {model.name!r} with {len(inputs)} inputs"
         )
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise ValueError(
             f"`method` must be one of {METHODS}. Received: method={method!r}"
         )
@@ -253,15 +305,36 @@ def _check(model, method, target, epsilon, steps):
     if not (target is None or is_unit or callable(target)):
         raise ValueError(
             "`target` must be `None`, an integer or a callable. "
-            f"Received: target={target!r}"
+            f"Received: target={_shown(target)}"
         )
     if is_unit and getattr(model, "outputs", None):
         _check_unit(target, units_of(model, model.outputs))
-    if not epsilon > 0:
+
+
+def _check_numbers(epsilon, steps, baseline):
+    if not (_is_finite(epsilon) and epsilon > 0):
         raise ValueError(
-            f"`epsilon` must be positive. Received: epsilon={epsilon}"
+            "`epsilon` must be positive, a number. "
+            f"Received: epsilon={_shown(epsilon)}"
         )
-    if not isinstance(steps, Integral) or steps < 1:
+    is_whole = isinstance(steps, Integral) and not isinstance(steps, bool)
+    if not is_whole or not 1 <= steps <= MAX_STEPS:
         raise ValueError(
-            f"`steps` must be a positive integer. Received: steps={steps!r}"
+            f"`steps` must be a positive integer, at most {MAX_STEPS}. "
+            f"Received: steps={_shown(steps)}"
         )
+    if not _is_finite(baseline):
+        raise ValueError(
+            "`baseline` must be a finite number. "
+            f"Received: baseline={_shown(baseline)}"
+        )
+
+
+def _is_finite(value):
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    return is_number and bool(np.isfinite(float(value)))
+
+
+def _shown(value):
+    """An argument in a line."""
+    return " ".join(repr(value).split())[:80]

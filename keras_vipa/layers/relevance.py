@@ -6,7 +6,10 @@ attribution methods", ICLR 2018). So a model whose slopes are exchanged, and
 which computes what it did, is all that is needed.
 """
 
+import functools
+import inspect
 import math
+import sys
 
 import keras
 from keras import layers
@@ -14,20 +17,24 @@ from keras import ops
 
 from keras_vipa.utils import graphs
 
-# By the names of classes, of layers and of operations in a functional model.
+# Names of Keras's classes, of layers and of operations in a functional model.
 # Their gradient is their rule, as it is of layers with `is_linear = True`.
 BY_GRADIENT = frozenset(
     "Add AddV2 Average AveragePooling1D AveragePooling2D AveragePooling3D "
     "BatchNormalization CenterCrop Concatenate Cropping1D Cropping2D "
-    "Cropping3D Dropout ExpandDims Flatten GaussianDropout GaussianNoise "
-    "GetItem GlobalAveragePooling1D GlobalAveragePooling2D "
-    "GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D "
-    "GlobalMaxPooling3D Identity LayerScale MaxPooling1D MaxPooling2D "
-    "MaxPooling3D Maximum Mean Normalization Pad Permute RepeatVector "
-    "Rescaling Reshape Resizing SpatialDropout1D SpatialDropout2D "
-    "SpatialDropout3D Squeeze StochasticDepth Subtract Sum Transpose "
-    "UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D "
-    "ZeroPadding3D".split()
+    "Cropping3D ExpandDims Flatten GetItem GlobalAveragePooling1D "
+    "GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D "
+    "GlobalMaxPooling2D GlobalMaxPooling3D Identity LayerScale MaxPooling1D "
+    "MaxPooling2D MaxPooling3D Maximum Mean Normalization Pad Permute "
+    "RandomCrop RepeatVector Rescaling Reshape Resizing Squeeze Subtract Sum "
+    "Transpose UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D "
+    "ZeroPadding2D ZeroPadding3D".split()
+)
+# Layers that do nothing in inference, like all whose name begins with `Rand`.
+ONLY_TRAINING = frozenset(
+    "ActivityRegularization AlphaDropout AugMix CutMix Dropout GaussianDropout "
+    "GaussianNoise MixUp Solarization SpatialDropout1D SpatialDropout2D "
+    "SpatialDropout3D StochasticDepth".split()
 )
 # Linear up to their attribute `activation`.
 WITH_ACTIVATION = frozenset(
@@ -35,14 +42,19 @@ WITH_ACTIVATION = frozenset(
     "Conv3DTranspose Dense DepthwiseConv1D DepthwiseConv2D EinsumDense "
     "SeparableConv1D SeparableConv2D".split()
 )
-# A function of each number alone.
+# A function of each number alone: layers, operations and functions.
 ELEMENTWISE = frozenset(
-    "CELU Celu ELU Elu Exp Gelu HardSigmoid HardSilu LeakyReLU LeakyRelu "
-    "LogSigmoid PReLU ReLU Relu Relu6 Selu Sigmoid Silu Softplus Softsign "
-    "Tanh".split()
+    "CELU Celu ELU Elu Exp Gelu HardShrink HardSigmoid HardSilu HardTanh "
+    "LeakyReLU LeakyRelu LogSigmoid PReLU ReLU Relu Relu6 Selu Sigmoid Silu "
+    "SoftShrink Softplus Softsign SparsePlus SparseSigmoid Squareplus Tanh "
+    "TanhShrink Threshold".split()
 )
-# Not elementwise, though it can be an activation.
-COUPLED = ("softmax", "glu", "sparsemax")
+FUNCTIONS = frozenset(
+    "celu elu exp exponential gelu hard_shrink hard_sigmoid hard_silu "
+    "hard_swish hard_tanh leaky_relu log_sigmoid mish relu relu6 selu sigmoid "
+    "silu soft_shrink softplus softsign sparse_plus sparse_sigmoid squareplus "
+    "swish tanh tanh_shrink threshold".split()
+)
 
 
 def relevance_model(model, epsilon=1e-4):
@@ -65,16 +77,26 @@ def relevance_model(model, epsilon=1e-4):
     Raises:
         ValueError: If the model is subclassed, or has a layer without a rule.
     """
-    graphs.check(model, "For epsilon-LRP")
+    # Models in it, each of which may be called more than once.
+    rewritten = {}
+
+    def rewrite(model):
+        graphs.check(model, "For epsilon-LRP")
+        if id(model) not in rewritten:
+            rewritten[id(model)] = graphs.rebuild(model, call)
+        return rewritten[id(model)]
 
     def call(operation, *args, **kwargs):
         if isinstance(operation, keras.Model):
-            return relevance_model(operation, epsilon)(*args, **kwargs)
+            return rewrite(operation)(*args, **kwargs)
+        if _has_training(operation):
+            # A graph has the default of each layer; a model says it anew.
+            kwargs = {**kwargs, "training": False}
         rule = _rule_of(operation, epsilon, args)
         layer = Relevance(operation, rule, (args, kwargs))
         return layer(graphs.tensors((args, kwargs)))
 
-    return graphs.rebuild(model, call)
+    return rewrite(model)
 
 
 class Relevance(layers.Layer):
@@ -111,7 +133,7 @@ def _fill(arguments, tensors):
 
 
 def _rule_of(operation, epsilon, args):
-    name = type(operation).__name__
+    name = _name_in_keras(operation)
     if name == "Multiply":
         return _product(operation, args)
     if name in ("Divide", "TrueDivide"):
@@ -120,22 +142,86 @@ def _rule_of(operation, epsilon, args):
         )
     if name == "LayerNormalization":
         return _normalization(operation)
-    if name in BY_GRADIENT or getattr(operation, "is_linear", False):
+    if _is_idle(operation):
+        return _identity(operation)
+    if _has_gradient_rule(operation):
         return operation
     if name in ELEMENTWISE:
         return with_slope(operation, epsilon)
     function = getattr(operation, "activation", None)
-    # An activation can be a layer, too.
-    title = getattr(function, "__name__", type(function).__name__)
-    is_coupled = title.lower().removeprefix("log").strip("_") in COUPLED
-    if name in WITH_ACTIVATION and not is_coupled:
-        return _split(operation, function, epsilon)
-    what = f"{name} with {title}" if name in WITH_ACTIVATION else name
+    what = type(operation).__name__
+    if name in WITH_ACTIVATION:
+        if function is None or function is keras.activations.linear:
+            return operation
+        if is_elementwise(function):
+            return _split(operation, function, epsilon)
+        # An activation can be a layer, too.
+        title = getattr(function, "__name__", type(function).__name__)
+        what = f"{what} with {title}"
     raise ValueError(
         f"epsilon-LRP has no rule for layer {operation.name!r} ({what}). Use a "
         "model that ends before it, such as one that returns logits, or "
         "another method."
     )
+
+
+def _has_training(operation):
+    """Whether a layer asks if it is being trained."""
+    if not isinstance(operation, layers.Layer):
+        return False
+    return "training" in inspect.signature(operation.call).parameters
+
+
+def _name_in_keras(operation):
+    """Name of a class of Keras; of another one `None`, whatever its name."""
+    kind = type(operation)
+    return kind.__name__ if kind.__module__.startswith("keras.") else None
+
+
+def _has_gradient_rule(operation):
+    name = _name_in_keras(operation) or ""
+    if name == "Pipeline":
+        return all(map(_has_gradient_rule, operation.layers))
+    is_linear = getattr(operation, "is_linear", False)
+    return name in BY_GRADIENT or is_linear or _is_idle(operation)
+
+
+def _is_idle(operation):
+    """Whether a layer does nothing in inference."""
+    name = _name_in_keras(operation) or ""
+    # This one resizes then.
+    is_random = name.startswith("Rand") and name != "RandomCrop"
+    is_layer = isinstance(operation, layers.Layer)
+    return name in ONLY_TRAINING or (is_random and is_layer)
+
+
+def _identity(layer):
+    # Not called, since some draw numbers all the same, for known sizes only.
+    return lambda x, *args, **kwargs: ops.cast(x, layer.compute_dtype)
+
+
+def is_elementwise(function):
+    """Whether an activation is known to be a function of each number alone.
+
+    Args:
+        function: callable, the activation of a layer.
+
+    Returns:
+        A boolean; `False` for functions that are not those of Keras or of its
+        backends, whatever their names.
+    """
+    if isinstance(function, keras.Operation):
+        name = _name_in_keras(function)
+        if name == "Activation":
+            return is_elementwise(function.activation)
+        return name in ELEMENTWISE
+    while isinstance(function, functools.partial):
+        function = function.func
+    modules = [keras.activations, keras.ops]
+    for backend in ("tensorflow", "jax"):
+        modules.append(getattr(sys.modules.get(backend), "nn", None))
+    known = (getattr(m, name, None) for m in modules for name in FUNCTIONS)
+    return any(function is each for each in known)
 
 
 def with_slope(function, epsilon):
@@ -153,8 +239,6 @@ def with_slope(function, epsilon):
 
 def _split(layer, activation, epsilon):
     """First what is linear in a layer, then its activation."""
-    if activation is None or activation is keras.activations.linear:
-        return layer
     activate = with_slope(activation, epsilon)
 
     def call(*args, **kwargs):

@@ -7,12 +7,17 @@ network is needed again when another one is added.
 
 import numpy as np
 
+# Of the largest of a network's maps, and of what a feature is in the mean:
+# what is smaller is rounding error in 32 bits. Maps of so little are no more.
+DEAD, STILL, NOTHING = 1e-6, 1e-6, 1e-35
+
 
 def map_vector(maps, pool=None, projection=None, seed=0):
     """Attribution maps: the product is the mean cosine of maps.
 
     `S = mean_k cos(a_k, b_k)` over images k (Song et al., NeurIPS 2019). A map
-    that is 0 everywhere has cosine 0 with all.
+    that is 0 everywhere, or a millionth of the network's largest, has cosine 0
+    with all.
 
     Args:
         maps: array `(n, height, width)`.
@@ -23,7 +28,7 @@ def map_vector(maps, pool=None, projection=None, seed=0):
         seed: integer. Seed of that matrix.
 
     Returns:
-        A float32 array `(n * size,)`, and how many maps are 0 everywhere.
+        A float32 array `(n * size,)`, and how many maps are taken for 0.
     """
     rows = pooled(maps, pool) if pool else maps
     rows = rows.reshape(len(rows), -1).astype("float64")
@@ -31,8 +36,9 @@ def map_vector(maps, pool=None, projection=None, seed=0):
         generator = np.random.default_rng(seed)
         rows = rows @ generator.normal(size=(rows.shape[1], projection))
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    dead = norms[:, 0] == 0
-    rows = rows / np.where(norms > 0, norms, 1.0) / np.sqrt(len(rows))
+    dead = norms <= max(DEAD * norms.max(), NOTHING)
+    rows = np.where(dead, 0.0, rows)
+    rows = rows / np.where(dead, 1.0, norms) / np.sqrt(len(rows))
     return rows.ravel().astype("float32"), int(dead.sum())
 
 
@@ -64,8 +70,7 @@ def edge_vector(features):
     Returns:
         A float32 array `(n (n - 1) / 2,)`.
     """
-    centred = features - features.mean(axis=0)
-    return ranks_of_pairs(centred)
+    return ranks_of_pairs(centred(features))
 
 
 def rsa_vector(features):
@@ -80,8 +85,8 @@ def rsa_vector(features):
     Returns:
         A float32 array `(n (n - 1) / 2,)`.
     """
-    centred = features - features.mean(axis=0)
-    return ranks_of_pairs(centred - centred.mean(axis=1, keepdims=True))
+    rows = centred(features)
+    return ranks_of_pairs(rows - rows.mean(axis=1, keepdims=True))
 
 
 def cka_vector(features):
@@ -93,8 +98,8 @@ def cka_vector(features):
     Returns:
         A float32 array `(n^2,)`, the centred Gram matrix K.
     """
-    centred = (features - features.mean(axis=0)).astype("float64")
-    return unit((centred @ centred.T).ravel())
+    rows = centred(features).astype("float64")
+    return unit((rows @ rows.T).ravel())
 
 
 def graph_vector(nodes, edges, weight=0.25):
@@ -110,6 +115,22 @@ def graph_vector(nodes, edges, weight=0.25):
         A float32 array; its length is not 1.
     """
     return np.concatenate([nodes, np.sqrt(np.float32(weight)) * edges])
+
+
+def centred(features, still=STILL):
+    """Features minus their mean over images; 0 if they are all the same.
+
+    Args:
+        features: float array `(n, size)`.
+        still: float. The part of its largest value by which a feature varies
+            at least, unless it is rounding error.
+
+    Returns:
+        An array `(n, size)`.
+    """
+    largest = np.abs(features).max(axis=0)
+    is_still = np.ptp(features, axis=0) <= still * largest
+    return np.where(is_still, 0.0, features - features.mean(axis=0))
 
 
 def pooled(maps, size):

@@ -1,12 +1,14 @@
 """Attribution maps of many images."""
 
-from numbers import Integral
-
 import keras
 import numpy as np
 
 from keras_vipa.layers import AttributionGradient
+from keras_vipa.layers.attribution_gradient import sum_is_constant
 from keras_vipa.layers.attribution_gradient import units_of
+from keras_vipa.transferability.checks import check_whole
+from keras_vipa.transferability.checks import read_array
+from keras_vipa.transferability.checks import shown
 
 REDUCTIONS = {
     None: lambda maps: maps,
@@ -14,6 +16,8 @@ REDUCTIONS = {
     "sum": lambda maps: maps.sum(axis=-1),
     "max": lambda maps: np.abs(maps).max(axis=-1),
 }
+# Images on which it is tried whether there is anything to explain.
+TRIED = 4
 
 
 def attribution_maps(
@@ -60,7 +64,8 @@ def attribution_maps(
 
     Raises:
         ValueError: If an argument is not as above, if the images do not fit
-            the model, or if a map is not finite.
+            the model, if a map is not finite, or if what is explained is the
+            same for all images, as is the sum of a softmax.
 
     Example:
 
@@ -70,14 +75,16 @@ def attribution_maps(
     >>> attribution_maps(model, images, reduction="mean").shape
     (5, 8, 8)
     """
-    images = _check_images(images)
-    per_image = target is not None and np.ndim(target) == 1
-    classes = _check_classes(model, target, len(images)) if per_image else None
-    _check_options(reduction, batch_size)
-    _check_fit(model, images)
+    images = check_images(images)
+    # Tensors are arrays, too.
+    is_array = hasattr(target, "__array__") and np.ndim(target) > 0
+    per_image = is_array or isinstance(target, list | tuple)
+    _check_options(reduction, batch_size, jit_compile)
     layer = AttributionGradient(
         model, method, None if per_image else target, epsilon, steps, baseline
     )
+    check_fit(model, images)
+    classes = _check_classes(model, target, len(images)) if per_image else None
     run = map_runner(layer, images, classes, jit_compile)
     maps, bar = None, keras.utils.Progbar(len(images), verbose=verbose)
     for chosen in batches_of(len(images), batch_size):
@@ -86,7 +93,8 @@ def attribution_maps(
         if not np.isfinite(part).all():
             raise ValueError(
                 f"The maps of {model.name!r} by {method!r} are not finite: "
-                "check its weights and the images for NaN."
+                "check its weights and the images for NaN. "
+                f"Received: {np.sum(~np.isfinite(part))} such numbers"
             )
         if maps is None:
             maps = np.empty((len(images), *part.shape[1:]), "float32")
@@ -109,11 +117,21 @@ def map_runner(layer, images, classes=None, jit_compile=None):
         A callable, images and classes (or `None`) to an array.
 
     Raises:
-        ValueError: If the output does not depend on the images.
+        ValueError: If the output does not depend on the images, or what is
+            explained is the same for all.
     """
-    # Once without Keras around it, which would lengthen an error.
-    first = keras.ops.convert_to_tensor(as_float(images[:1]))
-    layer.call(first, None if classes is None else classes[:1])
+    # Without Keras around it, which would lengthen an error.
+    tried = slice(None, None, -(-len(images) // TRIED))
+    some = keras.ops.cast(as_float(images[tried]), layer.compute_dtype)
+    if sum_is_constant(
+        layer, some, None if classes is None else classes[tried]
+    ):
+        raise ValueError(
+            f"The outputs of {layer.model.name!r} sum to the same for every "
+            "image, like those of a softmax or a normalization: there is "
+            "nothing to explain. Use a model that ends before it, or another "
+            f"`target`. Received: target={shown(layer.target)}"
+        )
     inputs = [keras.Input(images.shape[1:])]
     if classes is not None:
         inputs.append(keras.Input((), dtype="int32"))
@@ -146,24 +164,22 @@ def as_float(images):
     return (images / np.float32(scale)).astype("float32")
 
 
-def _check_images(images):
-    images = np.asarray(images)
-    is_number = images.dtype.kind == "f" or images.dtype == "uint8"
-    if images.ndim != 4 or not len(images) or not is_number:
-        raise ValueError(
-            "`images` must be a uint8 or float array (n, height, width, "
-            f"channels). Received: shape={images.shape}, dtype={images.dtype}"
-        )
-    return images
+def check_images(images):
+    """Images as an array, if they are uint8 or float."""
+    return read_array(
+        images,
+        "`images` must be a uint8 or float array (n, height, width, channels)",
+        ndim=4,
+        is_image=True,
+    )
 
 
 def _check_classes(model, target, count):
-    classes = np.asarray(target)
+    rule = f"`target` must be a whole number for each of {count} images"
+    classes = read_array(target, rule, ndim=1)
     if len(classes) != count or classes.dtype.kind not in "iu":
-        raise ValueError(
-            f"`target` must be a whole number for each of {count} images. "
-            f"Received: {len(classes)} of {classes.dtype}"
-        )
+        raise ValueError(f"{rule}. Received: {len(classes)} of {classes.dtype}")
+    classes = classes.astype("int64")
     outputs = getattr(model, "outputs", None)
     units = units_of(model, outputs) if outputs else classes.max() + 1
     if not (-units <= classes.min() and classes.max() < units):
@@ -174,20 +190,23 @@ def _check_classes(model, target, count):
     return (classes % units).astype("int32")
 
 
-def _check_options(reduction, batch_size):
-    if reduction not in REDUCTIONS:
+def _check_options(reduction, batch_size, jit_compile):
+    is_name = reduction is None or isinstance(reduction, str)
+    if not is_name or reduction not in REDUCTIONS:
         raise ValueError(
             f"`reduction` must be one of {list(REDUCTIONS)}. "
-            f"Received: reduction={reduction!r}"
+            f"Received: reduction={shown(reduction)}"
         )
-    if not isinstance(batch_size, Integral) or batch_size < 1:
+    check_whole("batch_size", batch_size)
+    if not (jit_compile is None or isinstance(jit_compile, bool)):
         raise ValueError(
-            "`batch_size` must be a positive integer. "
-            f"Received: batch_size={batch_size!r}"
+            "`jit_compile` must be `True`, `False` or `None`. "
+            f"Received: jit_compile={shown(jit_compile)}"
         )
 
 
-def _check_fit(model, images):
+def check_fit(model, images):
+    """Raise a `ValueError` unless images have the shape a model takes."""
     wanted = (getattr(model, "inputs", None) or [images])[0].shape[1:]
     pairs = zip(wanted, images.shape[1:])
     if len(wanted) != 3 or any(a not in (None, b) for a, b in pairs):

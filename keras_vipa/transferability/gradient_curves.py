@@ -3,9 +3,13 @@
 import numpy as np
 
 from keras_vipa.layers import AttributionGradient
+from keras_vipa.layers.attribution_gradient import MAX_STEPS
 from keras_vipa.transferability.attribution import as_float
 from keras_vipa.transferability.attribution import batches_of
+from keras_vipa.transferability.attribution import check_fit
+from keras_vipa.transferability.attribution import check_images
 from keras_vipa.transferability.attribution import map_runner
+from keras_vipa.transferability.checks import check_whole
 
 
 def gradient_curves(
@@ -33,20 +37,26 @@ def gradient_curves(
         A float32 array `(steps, n, height, width)`.
 
     Raises:
-        ValueError: If there are fewer than two images, or a curve is not
-            finite.
+        ValueError: If an argument is not as above, if there are fewer than two
+            images, if a curve is not finite, or if what is explained is the
+            same for all images, as is the sum of a softmax.
     """
-    images = as_float(np.asarray(images))
+    check_whole("steps", steps, most=MAX_STEPS)
+    check_whole("batch_size", batch_size)
+    check_whole("seed", seed, least=0)
+    layer = AttributionGradient(model, "gradient", target)
+    images = as_float(check_images(images))
     if len(images) < 2:
         raise ValueError(
             "Each image needs another one as its baseline. "
             f"Received: {len(images)} images"
         )
+    check_fit(model, images)
     order = np.random.default_rng(seed).permutation(len(images))
     ways = np.empty_like(images)
     # From the next one in a circle: never itself.
     ways[order] = images[order] - images[np.roll(order, 1)]
-    run = map_runner(AttributionGradient(model, "gradient", target), images)
+    run = map_runner(layer, images)
     nodes, weights = np.polynomial.legendre.leggauss(steps)
     curves, total = [], np.zeros_like(images)
     for node, weight in zip((nodes + 1) / 2, weights / 2):
@@ -56,5 +66,9 @@ def gradient_curves(
         curves.append((ways * total).mean(axis=-1))
     curves = np.stack(curves)
     if not np.isfinite(curves).all():
-        raise ValueError(f"The curves of {model.name!r} are not finite.")
+        raise ValueError(
+            f"The curves of {model.name!r} are not finite: check its weights "
+            "and the images for NaN. "
+            f"Received: {np.sum(~np.isfinite(curves))} such numbers"
+        )
     return curves

@@ -7,6 +7,16 @@ The measures of `ModelSpace` need no labels.
 
 import numpy as np
 
+from keras_vipa.transferability.affinities import STILL
+from keras_vipa.transferability.affinities import centred
+from keras_vipa.transferability.checks import check_number
+from keras_vipa.transferability.checks import check_whole
+from keras_vipa.transferability.checks import read_array
+from keras_vipa.transferability.checks import read_classes
+
+# A feature that varies by so little is constant up to rounding, in 64 bits.
+STILL_IN_64_BITS = 1e-13
+
 
 def nce(source_classes, labels):
     """Negative conditional entropy of the labels, given the source's classes.
@@ -37,7 +47,8 @@ def nce(source_classes, labels):
     - Tran et al., "Transferability and Hardness of Supervised Classification
       Tasks", ICCV 2019
     """
-    source_classes, labels = _classes(source_classes), _classes(labels)
+    source_classes = read_classes("source_classes", source_classes)
+    labels = read_classes("labels", labels)
     if len(source_classes) != len(labels):
         raise ValueError(
             "Each image must have a class and a label. Received: "
@@ -80,7 +91,7 @@ def leep(probabilities, labels):
     - Nguyen et al., "LEEP: A New Measure to Evaluate Transferability of Learned
       Representations", ICML 2020, https://arxiv.org/abs/2002.12462
     """
-    theta, labels = _pair(probabilities, labels)
+    theta, labels = _pair("probabilities", probabilities, labels)
     if (theta < 0).any() or not np.allclose(theta.sum(axis=1), 1.0, atol=1e-3):
         raise ValueError(
             "`probabilities` must be rows that sum to 1. Received: sums from "
@@ -121,13 +132,16 @@ def h_score(features, labels):
     - Bao et al., "An Information-Theoretic Approach to Transferability in Task
       Transfer Learning", ICIP 2019
     """
-    features, labels = _pair(features, labels)
-    centred = features - features.mean(axis=0)
-    means = np.zeros_like(centred)
+    is_short = getattr(features, "dtype", "float64") in ("float16", "float32")
+    features, labels = _pair("features", features, labels)
+    rows = centred(features, STILL if is_short else STILL_IN_64_BITS)
+    # By a power of 2: no digit changes, and squares stay in range.
+    rows = np.ldexp(rows, -np.frexp(np.abs(rows).max())[1])
+    means = np.zeros_like(rows)
     for label in np.unique(labels):
-        means[labels == label] = centred[labels == label].mean(axis=0)
+        means[labels == label] = rows[labels == label].mean(axis=0)
     # Of cov(f) and cov(E[f | y]) the divisor n is the same.
-    inverse = np.linalg.pinv(centred.T @ centred, rcond=1e-10, hermitian=True)
+    inverse = np.linalg.pinv(rows.T @ rows, rcond=1e-10, hermitian=True)
     return float(np.trace(inverse @ (means.T @ means)))
 
 
@@ -175,46 +189,65 @@ def log_me(features, labels, steps=100, tolerance=1e-5):
     - You et al., "LogME: Practical Assessment of Pre-trained Models for
       Transfer Learning", ICML 2021, https://arxiv.org/abs/2102.11005
     """
-    count = len(labels)
-    if np.ndim(labels) == 2:
-        targets = np.asarray(labels)
-        if targets.dtype.kind != "f" or not np.isfinite(targets).all():
-            raise ValueError(
-                "Labels must be whole numbers (n,), or finite float targets "
-                f"(n, targets). Received: shape={targets.shape}, "
-                f"dtype={targets.dtype}"
-            )
-        targets = targets.astype("float64")
-        features, _ = _pair(features, np.zeros(count, int))
-    else:
-        features, labels = _pair(features, labels)
-        targets = np.eye(labels.max() + 1)[labels]
-        targets = targets[:, targets.any(axis=0)]
+    check_whole("steps", steps)
+    check_number("tolerance", tolerance, least=0)
+    targets = _targets(labels)
+    features, _ = _pair("features", features, np.zeros(len(targets), int))
     u, s, _ = np.linalg.svd(features, full_matrices=False)
+    if s.max() > 0:
+        # To a mean square of 1 of the features. The largest evidence stays what
+        # it was, as the weights may have any size; the way to it would end too
+        # early, or nowhere.
+        s = s / s.max()
+        s = s * np.sqrt(features.size / np.sum(s**2))
     evidences = [
-        _evidence(u, s, y, count, features.shape[1], steps, tolerance)
+        _evidence(u, s, y, features.shape[1], steps, tolerance)
         for y in targets.T
     ]
     return float(np.mean(evidences))
 
 
-def _evidence(u, s, y, count, size, steps, tolerance):
+def _targets(labels):
+    """Indicators of the classes, or what is regressed: `(n, targets)`."""
+    rule = (
+        "Labels must be whole numbers (n,), or finite float targets "
+        "(n, targets)"
+    )
+    is_regression = read_array(labels, rule, ndim=None).ndim == 2
+    if not is_regression:
+        labels = read_classes("labels", labels)
+        return np.eye(labels.max() + 1)[labels]
+    targets = read_array(labels, rule, ndim=2, kinds="f")
+    if not np.isfinite(targets).all():
+        raise ValueError(
+            f"{rule}. Received: {np.sum(~np.isfinite(targets))} "
+            "that are not finite"
+        )
+    return targets.astype("float64")
+
+
+def _evidence(u, s, y, size, steps, tolerance):
     """Log evidence over n of one target, at its maximum."""
-    if not (s > 1e-9).any():
+    count, power = len(y), y @ y
+    # Nothing is taken for less than this part of the target.
+    least = 1e-12 * min(power, 1.0) if power > 0 else 1e-12
+    if not s.any():
         # Features that say nothing: all is noise.
-        return 0.5 * (np.log(count / (2 * np.pi * max(y @ y, 1e-12))) - 1)
+        return 0.5 * (np.log(count / (2 * np.pi * max(power, least))) - 1)
     square = s**2
     along = u.T @ y
     # What of the target no weights can reach.
-    rest = max(float(y @ y - along @ along), 0.0)
+    rest = max(float(power - along @ along), 0.0)
     alpha = beta = 1.0
     for _ in range(steps):
         ratio = alpha / beta
         gamma = np.sum(square / (square + ratio))
         norm = np.sum((s * along / (square + ratio)) ** 2)
         error = np.sum((ratio * along / (square + ratio)) ** 2) + rest
-        alpha = gamma / max(norm, 1e-12)
-        beta = (count - gamma) / max(error, 1e-12)
+        # What remains of n is no difference, which could become 0.
+        others = count - len(s) + np.sum(ratio / (square + ratio))
+        alpha = gamma / max(norm, least)
+        beta = others / max(error, least)
         if abs(alpha / beta - ratio) <= tolerance * ratio:
             break
     ratio = alpha / beta
@@ -253,27 +286,39 @@ def readout_error(features, targets, labels):
     >>> readout_error(features, features @ [[1.0], [2.0]], 60) < 0.01
     True
     """
-    targets = np.asarray(targets, "float64")
-    shape = np.shape(features)
-    if targets.ndim != 2 or len(shape) != 2 or len(targets) != shape[0]:
+    rule = "There must be a row of features and one of targets for each image"
+    pair = [read_array(x, rule, ndim=None) for x in (features, targets)]
+    shapes = [x.shape for x in pair]
+    if {x.ndim for x in pair} != {2} or len(pair[0]) != len(pair[1]):
         raise ValueError(
-            "There must be a row of features and one of targets for each "
-            f"image. Received: shapes {shape} and {targets.shape}"
+            f"{rule}. Received: shapes {shapes[0]} and {shapes[1]}"
         )
-    if not 5 <= labels < len(targets):
+    features, targets = (x.astype("float64") for x in pair)
+    if not (np.isfinite(features).all() and np.isfinite(targets).all()):
         raise ValueError(
-            f"`labels` must be from 5 to {len(targets) - 1}. "
-            f"Received: labels={labels}"
+            "Features and targets must be finite. Received: NaN or infinity"
+        )
+    if len(targets) < 6:
+        raise ValueError(
+            "Six images are the least, five of them to learn from. "
+            f"Received: {len(targets)}"
+        )
+    check_whole("labels", labels, least=5, most=len(targets) - 1)
+    variance = targets[labels:].var(axis=0).sum()
+    if not variance > 0:
+        raise ValueError(
+            "The targets of the images to test on must vary. Received: "
+            f"{len(targets) - labels} images of equal targets"
         )
     mean, deviation = features[:labels].mean(0), features[:labels].std(0)
-    x = ((features - mean) / (deviation + 1e-3)).astype("float64")
+    x = (features - mean) / (deviation + 1e-3)
     fit, everything = slice(labels - labels // 5), slice(labels)
     check, test = slice(fit.stop, labels), slice(labels, None)
     strengths = 10.0 ** np.arange(-1, 5)
     tried = [_ridge_error(x, targets, fit, check, s) for s in strengths]
     best = strengths[int(np.argmin(tried))]
     error = _ridge_error(x, targets, everything, test, best)
-    return float(error / targets[test].var(axis=0).sum())
+    return float(error / variance)
 
 
 def _ridge_error(features, targets, train, test, strength):
@@ -285,25 +330,19 @@ def _ridge_error(features, targets, train, test, strength):
     return np.mean(np.sum(difference**2, axis=1))
 
 
-def _classes(values):
-    array = np.asarray(values)
-    if array.ndim != 1 or not array.size or array.dtype.kind not in "iu":
-        raise ValueError(
-            "Classes must be a whole number for each image. Received: "
-            f"shape={array.shape}, dtype={array.dtype}"
-        )
-    if array.min() < 0:
-        raise ValueError(f"Classes must be at least 0. Received: {array.min()}")
-    return array
-
-
-def _pair(features, labels):
-    features, labels = np.asarray(features, "float64"), _classes(labels)
+def _pair(name, features, labels):
+    """A row of numbers and a class of each image."""
+    rule = "There must be a row of features and a label for each image"
+    features = read_array(features, rule, ndim=None).astype("float64")
+    labels = read_classes("labels", labels)
     if features.ndim != 2 or len(features) != len(labels):
         raise ValueError(
-            "There must be a row of features and a label for each image. "
-            f"Received: features.shape={features.shape}, {len(labels)} labels"
+            f"{rule}. "
+            f"Received: {name}.shape={features.shape}, {len(labels)} labels"
         )
     if not np.isfinite(features).all():
-        raise ValueError("Features must be finite.")
+        raise ValueError(
+            f"Features, `{name}`, must be finite. Received: "
+            f"{np.sum(~np.isfinite(features))} numbers that are not"
+        )
     return features, labels

@@ -1,11 +1,13 @@
 """ModelSpace: trained networks as points, near if one transfers to another."""
 
-import json
+import os
+import pathlib
 
 import keras
 import numpy as np
 from keras import layers
 
+from keras_vipa.layers.attribution_gradient import MAX_STEPS
 from keras_vipa.layers.attribution_gradient import METHODS
 from keras_vipa.transferability.affinities import cka_vector
 from keras_vipa.transferability.affinities import curve_vector
@@ -15,12 +17,19 @@ from keras_vipa.transferability.affinities import map_vector
 from keras_vipa.transferability.affinities import rsa_vector
 from keras_vipa.transferability.attribution import as_float
 from keras_vipa.transferability.attribution import attribution_maps
+from keras_vipa.transferability.checks import check_choice
+from keras_vipa.transferability.checks import check_whole
+from keras_vipa.transferability.checks import read_array
+from keras_vipa.transferability.checks import shown
 from keras_vipa.transferability.gradient_curves import gradient_curves
+from keras_vipa.transferability.space_files import read_space
+from keras_vipa.transferability.space_files import write_space
 from keras_vipa.utils.files import written_beside
 
 MEASURES = ("maps", "graph", "edges", "curves", "rsa", "cka")
 GRAPH_WEIGHT = 0.25
 DEFAULT_MEASURES = ("maps", "graph", "edges", "rsa", "cka")
+LINKAGES = "single complete average weighted centroid median ward".split()
 
 
 class ModelSpace:
@@ -57,16 +66,16 @@ class ModelSpace:
             `"curves"`.
         pool: integer. Maps are compared as grids of so many cells a side.
             Defaults to `None`: pixels, as in the paper.
-        projection: integer. Maps are kept as so many random combinations.
-            Defaults to `None`.
+        projection: integer. Maps are kept as so many random combinations, at
+            most as many as they have pixels. Defaults to `None`.
         steps: integer. Points of a curve. ModelGiF has 50.
         batch_size: integer. Images at a time.
         seed: integer. Seed of projection and of the curves' baselines.
 
     Attributes:
         names: list of strings, in the order in which networks were added.
-        dead: dict, name -> how many of its maps are 0 everywhere, which have
-            affinity 0 with all.
+        dead: dict, name -> how many of its maps are 0 everywhere, or less than
+            a millionth of its largest one, which have affinity 0 with all.
 
     Raises:
         ValueError: If an argument is not as above.
@@ -119,34 +128,32 @@ class ModelSpace:
         seed=0,
     ):
         self.probe_images = _check_probes(probe_images)
-        unknown = set(measures) - set(MEASURES)
-        if unknown or not measures:
+        is_list = isinstance(measures, list | tuple | set | frozenset)
+        unknown = [m for m in measures if m not in MEASURES] if is_list else []
+        if not is_list or not measures or unknown:
             raise ValueError(
-                f"`measures` must be some of {MEASURES}. "
-                f"Received: measures={list(measures)}"
+                f"`measures` must be some of {MEASURES}, a list. "
+                f"Received: measures={shown(measures)}"
             )
-        if method not in METHODS:
-            raise ValueError(
-                f"`method` must be one of {METHODS}. Received: {method!r}"
-            )
-        for key, value in (("projection", projection), ("steps", steps)):
-            if value is not None and value < 1:
-                raise ValueError(
-                    f"`{key}` must be positive. Received: {key}={value}"
-                )
-        largest = min(self.probe_images.shape[1:3])
-        if pool is not None and not 1 <= pool <= largest:
-            raise ValueError(
-                f"`pool` must be from 1 to {largest}. Received: pool={pool}"
-            )
+        check_choice("method", method, METHODS)
+        height, width = self.probe_images.shape[1:3]
+        if pool is not None:
+            check_whole("pool", pool, most=min(height, width))
+        if projection is not None:
+            check_whole("projection", projection)
+            check_whole("projection", projection, most=height * width)
+        check_whole("steps", steps, most=MAX_STEPS)
+        check_whole("batch_size", batch_size)
+        check_whole("seed", seed, least=0)
+        # Numbers of NumPy could not be written.
         self.settings = {
             "method": method,
             "measures": list(measures),
-            "pool": pool,
-            "projection": projection,
-            "steps": steps,
-            "batch_size": batch_size,
-            "seed": seed,
+            "pool": pool and int(pool),
+            "projection": projection and int(projection),
+            "steps": int(steps),
+            "batch_size": int(batch_size),
+            "seed": int(seed),
         }
         self.names = []
         self.dead = {}
@@ -167,11 +174,30 @@ class ModelSpace:
 
         Raises:
             ValueError: If the name is taken, the model has several inputs or no
-                gradient, or what it gives is not finite.
+                gradient, what it gives is not finite, or what is explained is
+                the same for all images, as is the sum of a softmax.
         """
+        if not isinstance(name, str):
+            raise ValueError(
+                f"`name` must be a string. Received: name={shown(name)}"
+            )
         if name in self.names:
-            raise ValueError(f"There is a network of that name: {name!r}")
+            raise ValueError(
+                "`name` must be new. Received: there is a network of that "
+                f"name: {name!r}"
+            )
         framed = self._frame(name, model, preprocess)
+        try:
+            found, dead = self._describe(framed, target)
+        except ValueError as error:
+            raise ValueError(f"Network {name!r}: {error}") from error
+        for key, vectors in self._vectors.items():
+            vectors.append(found[key].astype("float16"))
+        self.names.append(name)
+        self.dead[name] = dead
+
+    def _describe(self, framed, target):
+        """Measure -> vector of a network; how many of its maps are 0."""
         settings = self.settings
         images = 2.0 * self.probe_images - 1.0
         wanted, found, dead = set(settings["measures"]), {}, 0
@@ -188,7 +214,7 @@ class ModelSpace:
                 maps, settings["pool"], settings["projection"], settings["seed"]
             )
         if wanted & {"edges", "graph", "rsa", "cka"}:
-            features = self._features(name, framed, images)
+            features = self._features(framed, images)
         if wanted & {"edges", "graph"}:
             found["edges"] = edge_vector(features)
         if "rsa" in wanted:
@@ -209,13 +235,20 @@ class ModelSpace:
                 settings["seed"],
             )
             found["curves"] = curve_vector(curves, settings["pool"])
-        for key, vectors in self._vectors.items():
-            vectors.append(found[key].astype("float16"))
-        self.names.append(name)
-        self.dead[name] = dead
+        return found, dead
 
     def _frame(self, name, model, preprocess):
         """The network on images in [-1, 1] of the size of the probe images."""
+        if not isinstance(model, keras.Layer):
+            raise ValueError(
+                "`model` must be a `keras.Model`. "
+                f"Received: {name!r} of class {type(model).__name__}"
+            )
+        if not (preprocess is None or callable(preprocess)):
+            raise ValueError(
+                "`preprocess` must be a function or a layer. "
+                f"Received: preprocess={shown(preprocess)}"
+            )
         shapes = [x.shape[1:] for x in getattr(model, "inputs", None) or []]
         if len(shapes) > 1 or any(len(s) != 3 or s[-1] != 3 for s in shapes):
             raise ValueError(
@@ -230,16 +263,24 @@ class ModelSpace:
             x = layers.Resizing(*size)(x)
         if preprocess is not None:
             x = preprocess(x)
-        return keras.Model(images, model(x), name="framed")
+            if not isinstance(x, keras.KerasTensor):
+                raise ValueError(
+                    "`preprocess` must return a tensor of images. "
+                    f"Received: {name!r} with {type(x).__name__}"
+                )
+        return keras.Model(images, model(x), name=model.name)
 
-    def _features(self, name, framed, images):
+    def _features(self, framed, images):
         size = self.settings["batch_size"]
         outputs = framed.predict(images, batch_size=size, verbose=0)
         parts = keras.tree.flatten(outputs)
         features = [part.reshape(len(images), -1) for part in parts]
-        features = np.concatenate(features, axis=1)
+        features = np.concatenate(features, axis=1).astype("float32")
         if not np.isfinite(features).all():
-            raise ValueError(f"The outputs of {name!r} are not finite.")
+            raise ValueError(
+                "The outputs are not finite: check the weights for NaN. "
+                f"Received: {np.sum(~np.isfinite(features))} such numbers"
+            )
         return features
 
     def affinity(self, measure="maps"):
@@ -266,22 +307,34 @@ class ModelSpace:
             measure: string, one of those that are kept.
 
         Returns:
-            A list of pairs of name and affinity, without the target itself.
+            A list of pairs of name and affinity, without the target itself and
+            without networks that are dead by this measure: all of whose maps
+            are 0, or whose features are the same for all images.
 
         Raises:
-            ValueError: As `affinity`, or if there is no such network.
+            ValueError: As `affinity`, if there is no such network, or if it is
+                dead.
         """
         vectors = self._kept(measure)
-        if target not in self.names:
+        if not isinstance(target, str) or target not in self.names:
             raise ValueError(
-                f"The networks are {self.names}. Received: target={target!r}"
+                f"The networks are {self.names}. "
+                f"Received: target={shown(target)}"
             )
         place = self.names.index(target)
         wanted = vectors[place].astype("float32")
+        alive = [v.any() for v in vectors]
+        if not alive[place]:
+            raise ValueError(
+                "A network whose maps are all 0, or whose features are the "
+                "same for all images, has no sources; use other images or "
+                f"another measure. Received: target={target!r}"
+            )
         # One at a time, for in 32 bits there may be no room for all.
         found = [float(v.astype("float32") @ wanted) for v in vectors]
         order = np.argsort(np.negative(found), kind="stable")
-        return [(self.names[i], found[i]) for i in order if i != place]
+        chosen = [i for i in order if i != place and alive[i]]
+        return [(self.names[i], found[i]) for i in chosen]
 
     def tree(self, measure="maps", linkage="average"):
         """Cluster the networks by their distance, `1 - affinity`.
@@ -298,7 +351,7 @@ class ModelSpace:
 
         Raises:
             ImportError: If SciPy is not installed.
-            ValueError: As `affinity`.
+            ValueError: As `affinity`, or if there is no such linkage.
         """
         try:
             from scipy.cluster import hierarchy
@@ -306,6 +359,7 @@ class ModelSpace:
             raise ImportError(
                 '`tree` needs SciPy: pip install "keras_vipa[tree]"'
             ) from error
+        check_choice("linkage", linkage, LINKAGES)
         most = 1.0 + GRAPH_WEIGHT if measure == "graph" else 1.0
         distances = most - self.affinity(measure)
         upper = distances[np.triu_indices(len(distances), 1)]
@@ -322,13 +376,21 @@ class ModelSpace:
 
         Raises:
             ImportError: If SciPy is not installed.
-            ValueError: As `affinity`.
+            ValueError: As `affinity`, or if it is no path of a picture.
         """
-        links = self.tree(measure)
         from matplotlib.figure import Figure
-        from scipy.cluster import hierarchy
 
         figure = Figure(figsize=(11, 5), layout="constrained")
+        known = figure.canvas.get_supported_filetypes()
+        is_path = isinstance(path, str | os.PathLike)
+        if not is_path or pathlib.Path(path).suffix[1:].lower() not in known:
+            raise ValueError(
+                f"A plot is written to a path that ends in one of {list(known)}"
+                f". Received: path={shown(path)}"
+            )
+        links = self.tree(measure)
+        from scipy.cluster import hierarchy
+
         left, right = figure.subplots(1, 2)
         tree = hierarchy.dendrogram(
             links, labels=self.names, orientation="right", ax=right
@@ -337,13 +399,13 @@ class ModelSpace:
         affinity = self.affinity(measure)[np.ix_(order, order)]
         # The diagonal is the largest, and would leave no colours for the rest.
         most = np.max(affinity - 2.0 * np.eye(len(order)))
-        shown = left.imshow(affinity, "viridis", vmax=most)
+        drawn = left.imshow(affinity, "viridis", vmax=most)
         left.set_xticks(range(len(order)), tree["ivl"], rotation=90)
         left.set_yticks(range(len(order)), tree["ivl"])
         left.set_title(f"affinity: {measure}")
         right.set_title("tree: distance")
         right.invert_yaxis()
-        figure.colorbar(shown, ax=left)
+        figure.colorbar(drawn, ax=left)
         with written_beside(path) as part:
             figure.savefig(part)
 
@@ -359,18 +421,18 @@ class ModelSpace:
         """Write the space, whole or not at all.
 
         Args:
-            path: string or path of a `.npz` file.
+            path: string or path of a `.npz` file, which is replaced if it is
+                there and holds a space.
+
+        Raises:
+            ValueError: If the path is none of those.
         """
-        arrays = {f"of {k}": np.stack(v) for k, v in self._vectors.items() if v}
-        state = {"settings": self.settings, "names": self.names}
-        state["dead"] = self.dead
-        with written_beside(path) as part, open(part, "wb") as file:
-            np.savez(
-                file,
-                state=json.dumps(state),
-                probe_images=self.probe_images,
-                **arrays,
-            )
+        state = {
+            "settings": self.settings,
+            "names": self.names,
+            "dead": self.dead,
+        }
+        write_space(path, state, self.probe_images, self._vectors)
 
     @classmethod
     def load(cls, path):
@@ -383,28 +445,16 @@ class ModelSpace:
             A `ModelSpace`, to which networks can be added.
 
         Raises:
-            ValueError: If it is missing or no such file.
+            ValueError: If it is missing or no such file, or not as it was.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                state = json.loads(str(file["state"]))
-                space = cls(file["probe_images"], **state["settings"])
-                space.names, space.dead = state["names"], state["dead"]
-                for key in space._vectors if space.names else ():
-                    space._vectors[key] = list(file[f"of {key}"])
-        except Exception as error:
-            raise ValueError(
-                "A space must be in a file of `ModelSpace.save` "
-                f"({type(error).__name__}). Received: {path}"
-            ) from error
-        return space
+        return read_space(path, cls)
 
     def _kept(self, measure):
         """Vectors of all networks, in 16 bits."""
-        if measure not in self._vectors:
+        if not isinstance(measure, str) or measure not in self._vectors:
             raise ValueError(
                 f"This space keeps {list(self._vectors)}. "
-                f"Received: measure={measure!r}"
+                f"Received: measure={shown(measure)}"
             )
         if len(self.names) < 2:
             raise ValueError(
@@ -414,16 +464,13 @@ class ModelSpace:
 
 
 def _check_probes(images):
-    images = np.asarray(images)
-    is_number = images.dtype.kind == "f" or images.dtype == "uint8"
-    if images.ndim != 4 or images.shape[-1] != 3 or len(images) < 3:
-        is_number = False
-    if not is_number:
-        raise ValueError(
-            "`probe_images` must be three or more images (n, height, width, 3),"
-            f" uint8 or float. Received: shape={images.shape}, "
-            f"dtype={images.dtype}"
-        )
+    rule = (
+        "`probe_images` must be three or more images (n, height, width, 3), "
+        "uint8 or float"
+    )
+    images = read_array(images, rule, ndim=4, is_image=True)
+    if images.shape[-1] != 3 or len(images) < 3:
+        raise ValueError(f"{rule}. Received: {shown(images)}")
     images = as_float(images)
     if not (np.abs(images - 0.5) <= 0.5001).all():
         raise ValueError(

@@ -9,6 +9,9 @@ import numpy as np
 
 from keras_vipa.transferability.affinities import average_ranks
 from keras_vipa.transferability.affinities import unit
+from keras_vipa.transferability.checks import check_number
+from keras_vipa.transferability.checks import check_whole
+from keras_vipa.transferability.checks import read_array
 
 
 def precision_at_k(scores, truth, k, relevant=5):
@@ -111,11 +114,16 @@ def permutation_test(scores, truth, permutations=1000, seed=0):
     >>> permutation_test(truth, truth, permutations=99)
     0.01
     """
+    check_whole("permutations", permutations)
+    check_whole("seed", seed, least=0)
     scores, truth = _check(scores, truth)
     generator = np.random.default_rng(seed)
     reached = np.nanmean(rank_correlations(scores, truth))
     if np.isnan(scores).any():
-        raise ValueError("Every pair must have a score, to be exchanged.")
+        raise ValueError(
+            "Every pair must have a score, to be exchanged. "
+            f"Received: {np.isnan(scores).sum()} scores that are NaN"
+        )
     is_square = scores.shape[0] == scores.shape[1]
     count = 1
     for _ in range(permutations):
@@ -157,7 +165,11 @@ def evaluate_ranking(
     >>> line["P@1"]
     1.0
     """
-    scores, truth = (np.array(x, "float64") for x in (scores, truth))
+    check_whole("relevant", relevant)
+    check_whole("permutations", permutations)
+    check_whole("seed", seed, least=0)
+    check_number("least", least)
+    scores, truth = _read(scores, truth)
     missing = np.isnan(scores)
     truth[:, (missing & ~np.isnan(truth)).any(axis=0)] = np.nan
     reached = np.fmax.reduce(truth, axis=0) >= least
@@ -178,18 +190,28 @@ def evaluate_ranking(
     }
 
 
-def _check(scores, truth):
-    scores, truth = (np.asarray(x, "float64") for x in (scores, truth))
+def _read(scores, truth):
+    rule = "Scores and truth must be arrays (sources, targets) of one shape"
+    pair = [read_array(x, rule, ndim=None) for x in (scores, truth)]
+    scores, truth = (x.astype("float64") for x in pair)
     if scores.ndim != 2 or scores.shape != truth.shape:
-        raise ValueError(
-            "Scores and truth must be arrays (sources, targets) of one shape. "
-            f"Received: {scores.shape} and {truth.shape}"
-        )
+        raise ValueError(f"{rule}. Received: {scores.shape} and {truth.shape}")
+    return scores, truth
+
+
+def _check(scores, truth):
+    scores, truth = _read(scores, truth)
     there = ~np.isnan(truth)
     if not there.any():
-        raise ValueError("No pair has a truth.")
-    if np.isnan(scores[there]).any():
-        raise ValueError("Every pair with a truth must have a score.")
+        raise ValueError(
+            f"No pair has a truth. Received: {truth.size} that are NaN"
+        )
+    missing = np.isnan(scores[there]).sum()
+    if missing:
+        raise ValueError(
+            "Every pair with a truth must have a score. "
+            f"Received: {missing} scores that are NaN"
+        )
     return scores, truth
 
 
@@ -203,6 +225,9 @@ def _columns(scores, truth):
 
 def _hits(scores, truth, k, relevant):
     scores, truth = _check(scores, truth)
+    # Against what there is for each target, below.
+    for name, value in (("k", k), ("relevant", relevant)):
+        check_whole(name, value, most=len(scores))
     hits = []
     for _, (estimated, true) in _columns(scores, truth):
         if not 1 <= k <= len(true):

@@ -6,10 +6,13 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from keras import ops
 from test_case import TestCase
 
 from keras_vipa.layers import AttributionGradient
+from keras_vipa.transferability import ModelSpace
 from keras_vipa.transferability import attribution_maps
+from keras_vipa.transferability import gradient_curves
 
 FIXTURE = pathlib.Path(__file__).parent / "captum_fixture.npz"
 
@@ -162,6 +165,67 @@ class TestErrors:
         with pytest.raises(ValueError, match=message) as error:
             attribution_maps(model, pictures())
         assert "\n" not in str(error.value)
+
+
+def softmax_by_hand(y):
+    powers = ops.exp(y - ops.max(y, axis=-1, keepdims=True))
+    return powers / ops.sum(powers, axis=-1, keepdims=True)
+
+
+@pytest.mark.usefixtures("eager")
+class TestSumsThatAreConstant:
+    """Of their maps nothing is left but rounding."""
+
+    @pytest.mark.parametrize(
+        "end",
+        [
+            lambda y: layers.Softmax()(y),
+            lambda y: layers.Activation("softmax")(y),
+            lambda y: layers.Dense(5, activation="softmax")(y),
+            lambda y: keras.activations.softmax(y),
+            lambda y: layers.Lambda(softmax_by_hand)(y),
+            lambda y: softmax_by_hand(y),
+            lambda y: layers.Rescaling(3.0)(ops.softmax(y)),
+            lambda y: layers.Softmax(dtype="float16")(y),
+            lambda y: [layers.Softmax()(y), layers.LayerNormalization()(y)],
+            lambda y: y - ops.mean(y, axis=-1, keepdims=True),
+        ],
+    )
+    def test_ends(self, end):
+        body = network((8, 8, 3))
+        model = keras.Model(body.input, end(body.output), name="sums")
+        message = "'sums' sum to the same for every image.*target=None"
+        for function in (attribution_maps, gradient_curves):
+            with pytest.raises(ValueError, match=message) as error:
+                function(model, pictures())
+        assert "\n" not in str(error.value)
+        space = ModelSpace(pictures(), measures=["cka", "maps"])
+        with pytest.raises(ValueError, match="Network 'a': .*'sums' sum"):
+            space.add("a", model)
+        assert space.names == []
+        space = ModelSpace(pictures(), measures=["cka"])
+        space.add("a", model)
+
+    def test_targets(self):
+        x = keras.Input((8, 8, 3))
+        y = layers.GroupNormalization(4)(network().layers[1](x))
+        model = keras.Model(x, y)
+        for target in (1, lambda y: ops.sum(y, axis=(1, 2, 3))):
+            with pytest.raises(ValueError, match="sum to the same"):
+                attribution_maps(model, pictures(), target=target)
+        y = layers.Softmax()(network()(x))
+        for target in (0, 7 * [1], lambda y: ops.log(y)):
+            maps = attribution_maps(
+                keras.Model(x, y), pictures(), target=target
+            )
+            assert np.abs(maps).max() > 1e-6
+
+    @pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh", "elu"])
+    def test_others(self, activation):
+        body = network((8, 8, 3))
+        y = layers.Activation(activation)(body.output)
+        maps = attribution_maps(keras.Model(body.input, y), pictures())
+        assert np.abs(maps).max() > 1e-6
 
 
 # Those of which epsilon-LRP was tried.

@@ -163,6 +163,62 @@ class TestReadout:
             assert error == pytest.approx(1.0, abs=0.1)
 
 
+class TestSameData:
+    """Whatever its scale and the numbers of the classes."""
+
+    labels = np.arange(60) % 3
+    features = normal(60, 5) + np.eye(5)[labels]
+
+    @pytest.mark.parametrize(
+        "scale", [1e-308, 1e-150, 1e-11, 1e-6, 1e6, 1e100, 1e200]
+    )
+    @pytest.mark.parametrize("score", [h_score, log_me])
+    def test_scale(self, score, scale):
+        for features in (self.features, normal(60, 90)):
+            expected = score(features, self.labels)
+            found = score(scale * features, self.labels)
+            assert found == pytest.approx(expected, rel=1e-6)
+
+    def test_scale_of_targets(self):
+        """The density of a value of `c y` is that of `y` over c."""
+        targets = self.features[:, :2] + 0.3 * normal(60, 2, seed=1)
+        expected = log_me(self.features, targets)
+        for scale in (1e-20, 1e-7, 1e4):
+            found = log_me(self.features, scale * targets) + np.log(scale)
+            assert found == pytest.approx(expected, abs=1e-5)
+
+    @pytest.mark.parametrize(
+        "dtype, names",
+        [
+            ("uint8", [0, 128, 255]),
+            ("int8", [1, 126, 127]),
+            ("int64", [1440764, 1443537, 2**62]),
+            ("uint64", [1, 2, 2**64 - 1]),
+        ],
+    )
+    def test_names_of_classes(self, dtype, names):
+        labels = np.array(names, dtype)[self.labels]
+        theta = np.exp(self.features)
+        theta /= theta.sum(axis=1, keepdims=True)
+        for score, first in (
+            (h_score, self.features),
+            (log_me, self.features),
+            (leep, theta),
+            (nce, np.arange(60) % 4),
+        ):
+            assert score(first, labels) == score(first, self.labels)
+        assert nce(labels, self.labels) == 0.0
+
+    @pytest.mark.parametrize("value", [0.1, -1 / 3, 1e6 + 0.1])
+    def test_constant_features(self, value):
+        still = np.full((60, 2), value)
+        assert h_score(still, self.labels) == 0.0
+        noise = 1 + 1e-7 * normal(60, 2)
+        assert h_score((still * noise).astype("float32"), self.labels) == 0.0
+        both = h_score(np.c_[self.features, still], self.labels)
+        assert both == pytest.approx(h_score(self.features, self.labels))
+
+
 @pytest.mark.parametrize("score", [leep, h_score, log_me])
 def test_useful_features_win(score):
     labels = np.arange(60) % 3

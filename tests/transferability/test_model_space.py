@@ -10,6 +10,10 @@ from test_case import TestCase
 from keras_vipa.transferability import ModelSpace
 from keras_vipa.transferability import attribution_maps
 from keras_vipa.transferability import gradient_curves
+from keras_vipa.transferability.affinities import cka_vector
+from keras_vipa.transferability.affinities import edge_vector
+from keras_vipa.transferability.affinities import map_vector
+from keras_vipa.transferability.affinities import rsa_vector
 
 ALL = ("maps", "graph", "edges", "curves", "rsa", "cka")
 
@@ -122,6 +126,69 @@ class TestAffinity(TestCase):
         assert space.dead == {"silent": 5, "net": 0}
         affinity = space.affinity()
         assert affinity[0, 1] == 0.0 and affinity[0, 0] == 0.0
+
+
+def head(kernel, bias, seed):
+    """An encoder with a dense layer at the end, of such weights."""
+    body = encoder(seed)
+    last = layers.Dense(6)
+    model = keras.Model(body.input, last(body.output))
+    weights, zeros = last.get_weights()
+    last.set_weights([kernel * weights, zeros + bias])
+    return model
+
+
+@pytest.mark.tensorflow
+class TestDead:
+    """Networks that return the same for all images."""
+
+    @pytest.fixture
+    def space(self, eager):
+        space = ModelSpace(
+            probes(7), measures=[m for m in ALL if m != "curves"]
+        )
+        for name, *options in (
+            ("still", 0.0, 0.1, 0),
+            ("also still", 0.0, -0.3, 1),
+            ("faint", 1e-38, 0.7, 1),
+            ("one", 1.0, 0.1, 2),
+            ("two", 1.0, 0.1, 3),
+        ):
+            space.add(name, head(*options))
+        return space
+
+    def test_noticed_and_not_ranked(self, space):
+        counts = {"still": 7, "also still": 7, "faint": 7, "one": 0, "two": 0}
+        assert space.dead == counts
+        for measure in ("maps", "graph", "edges", "rsa", "cka"):
+            affinity = space.affinity(measure)
+            assert not affinity[:3].any() and not affinity[:, :3].any()
+            assert [name for name, _ in space.rank("one", measure)] == ["two"]
+            with pytest.raises(ValueError, match="no sources.*'also still'"):
+                space.rank("also still", measure)
+
+
+def test_maps_of_rounding_errors():
+    maps = np.random.default_rng(0).normal(size=(4, 3, 3)).astype("float32")
+    vector, dead = map_vector(maps, pool=None)
+    assert dead == 0
+    faint = maps * np.reshape([1, 1e-3, 1e-9, 0], (4, 1, 1))
+    found, dead = map_vector(faint.astype("float32"))
+    assert dead == 2
+    np.testing.assert_allclose(found[:18], vector[:18], rtol=1e-5)
+    assert not found[18:].any()
+    assert map_vector(1e-20 * maps)[1] == 0
+
+
+def test_features_that_vary_by_rounding():
+    generator = np.random.default_rng(0)
+    features = generator.normal(size=(7, 4)).astype("float32")
+    noise = 1 + 1e-7 * generator.normal(size=(7, 4)).astype("float32")
+    for vector in (cka_vector, edge_vector, rsa_vector):
+        assert not vector(noise).any()
+        assert vector(1e-20 * features).any()
+    both = cka_vector(np.c_[features, noise])
+    np.testing.assert_allclose(both, cka_vector(features), atol=1e-6)
 
 
 @pytest.mark.tensorflow
