@@ -56,7 +56,15 @@ def check_stages(phases, epochs, optimizers):
             _check_optimizer(phase, optimizer)
 
 
-def check_options(batch_size, cache_bytes, cache_dtype, minutes, backup_dir):
+def check_options(
+    batch_size,
+    cache_bytes,
+    cache_dtype,
+    minutes,
+    backup_dir,
+    jit_compile,
+    callbacks,
+):
     """Raise an error unless `fit_stages` can begin with these."""
     checks.integer("batch_size", batch_size)
     is_real = isinstance(cache_bytes, numbers.Real)
@@ -74,10 +82,6 @@ def check_options(batch_size, cache_bytes, cache_dtype, minutes, backup_dir):
         checks.number("minutes", minutes)
     if backup_dir is not None:
         check_folder("backup_dir", backup_dir)
-
-
-def check_fit(jit_compile, callbacks):
-    """Raise an error unless `fit` can take these."""
     if jit_compile not in (True, False, "auto"):
         rule = "`jit_compile` must be True, False or 'auto'"
         checks.fail(rule, "jit_compile", jit_compile)

@@ -6,7 +6,6 @@ import keras
 from keras import ops
 
 from keras_vipa.training.arguments import check_data
-from keras_vipa.training.arguments import check_fit
 from keras_vipa.training.arguments import check_options
 from keras_vipa.training.arguments import check_stages
 from keras_vipa.training.arguments import check_weights
@@ -247,8 +246,7 @@ class PhasedModel(keras.Model):
         cache_bytes = self.cache_bytes if cache_bytes is None else cache_bytes
         options = batch_size, cache_bytes, cache_dtype
         check_stages(self.phases, epochs, optimizers)
-        check_options(*options, minutes, backup_dir)
-        check_fit(jit_compile, callbacks)
+        check_options(*options, minutes, backup_dir, jit_compile, callbacks)
         check_data(data, labels, validation_data)
         clock = minutes and Clock(minutes)
         histories = {}
