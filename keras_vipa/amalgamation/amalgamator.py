@@ -1,11 +1,10 @@
 """What the amalgamation methods share: frozen teachers, and no labels."""
 
+from keras_vipa.amalgamation.inputs import NO_LABELS
+from keras_vipa.amalgamation.inputs import check_teachers
+from keras_vipa.amalgamation.inputs import in_range
 from keras_vipa.training import PhasedModel
-
-_NO_LABELS = (
-    "An amalgamator learns from images alone. Received: images with labels. "
-    "Pass an array of images, or `dataset.map(lambda images, labels: images)`."
-)
+from keras_vipa.utils import checks
 
 
 class Amalgamator(PhasedModel):
@@ -20,12 +19,19 @@ class Amalgamator(PhasedModel):
             now on, and are frozen.
         phases: dict, phase -> dict, term -> float, as for `PhasedModel`.
         seed: integer. Seed of what is random in `fit_stages`.
+        white: float. What white is in the images that the teachers take: 1.0,
+            or 255.0 if they were trained on 0..255. Arrays of uint8 are
+            scaled to it, and images that are clearly in another range are
+            refused (`keras_vipa.utils.images.to_range`).
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
     """
 
-    def __init__(self, teachers, phases, seed=0, **kwargs):
+    def __init__(self, teachers, phases, seed=0, white=1.0, **kwargs):
+        teachers = check_teachers(teachers)
+        white = checks.number("white", white)
         super().__init__(phases, seed, **kwargs)
-        self.teachers = list(teachers)
+        self.teachers = teachers
+        self.white = white
         for teacher in self.teachers:
             # Toggled, since on TensorFlow a reloaded model that is already
             # marked as frozen would keep trainable layers.
@@ -36,17 +42,31 @@ class Amalgamator(PhasedModel):
         # Refused here already, since an error inside of the training step
         # would leave the model without values on JAX.
         if y is not None:
-            raise ValueError(_NO_LABELS)
+            raise ValueError(NO_LABELS)
+        x, kwargs = self._in_range(x, kwargs)
         return super().fit(x, None, *args, **kwargs)
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
         if y is not None:
-            raise ValueError(_NO_LABELS)
+            raise ValueError(NO_LABELS)
         return super().compute_loss(x, None, y_pred, sample_weight, training)
 
-    def fit_stages(self, data, epochs, *args, **kwargs):
-        if kwargs.get("labels") is not None or isinstance(data, tuple):
-            raise ValueError(_NO_LABELS)
-        return super().fit_stages(data, epochs, *args, **kwargs)
+    def fit_stages(self, data, epochs, batch_size=64, labels=None, **kwargs):
+        if labels is not None:
+            raise ValueError(NO_LABELS)
+        data, kwargs = self._in_range(data, kwargs)
+        return super().fit_stages(data, epochs, batch_size, **kwargs)
+
+    def _in_range(self, data, options):
+        """Data, and the validation data of some options, as floats."""
+        shape = getattr(self.student, "input_shape", None)
+        shape = shape[1:] if isinstance(shape, tuple) else None
+        held_back = options.get("validation_data")
+        if isinstance(held_back, tuple) and len(held_back) == 1:
+            (held_back,) = held_back
+        if held_back is not None:
+            held_back = in_range(held_back, self.white, shape)
+            options = {**options, "validation_data": held_back}
+        return in_range(data, self.white, shape), options

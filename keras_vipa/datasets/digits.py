@@ -5,6 +5,7 @@ from importlib import resources
 import numpy as np
 
 from keras_vipa.datasets.image_set import ImageSet
+from keras_vipa.utils import checks
 
 NUM_TRAIN = 1200
 
@@ -39,10 +40,7 @@ def digits(split="train"):
         "test": slice(NUM_TRAIN, None),
         "all": slice(None),
     }
-    if split not in rows:
-        raise ValueError(
-            f"`split` must be one of {list(rows)}. Received: split={split!r}"
-        )
+    checks.choice("split", split, rows)
     path = resources.files("keras_vipa.datasets") / "digits.npz"
     with path.open("rb") as file, np.load(file) as stored:
         levels, digit, index = (

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from keras_vipa.datasets.image_set import ImageSet
+from keras_vipa.utils import checks
 
 SIZE = 32
 # Emoji in one row of a sheet.
@@ -62,11 +63,7 @@ def emoji(split="train", label="category"):
     >>> bool((fruit.y("design") == 0).sum() == len(fruit) // 2)
     True
     """
-    if split not in (*SPLITS, "all"):
-        raise ValueError(
-            f"`split` must be one of {[*SPLITS, 'all']}. "
-            f"Received: split={split!r}"
-        )
+    checks.choice("split", split, (*SPLITS, "all"))
     place = resources.files("keras_vipa.datasets")
     with (place / "emoji.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 
 from keras_vipa.datasets.image_set import ImageSet
+from keras_vipa.utils import checks
 from keras_vipa.utils.images import check_size
 from keras_vipa.utils.images import fit_picture
 from keras_vipa.utils.images import read_picture
@@ -21,9 +22,9 @@ def folder(path, size=None, strict=False):
     sorted order of their paths. The names of the folder's direct sub-folders
     are the classes of the label `"class"`; a picture that lies beside the
     sub-folders has the class -1, and without sub-folders there is no label.
-    Names that begin with a dot are left out. Files of any other kind count as
-    unreadable, and so do pictures of more pixels than Pillow takes for
-    harmless.
+    Names that begin with a dot are left out, and symbolic links followed.
+    Files of any other kind count as unreadable, and so do pictures of more
+    pixels than Pillow takes for harmless.
 
     Pictures are turned as their EXIF data says, transparent pixels lie on
     white, and with `size` a picture keeps its proportions: its short side is
@@ -62,9 +63,11 @@ def folder(path, size=None, strict=False):
     >>> images.images.shape, images.class_names["class"], images.info["path"][1]
     ((2, 16, 16, 3), ['cat', 'dog'], np.str_('dog/1.png'))
     """
-    path = os.path.expanduser(os.fspath(path))
-    if not os.path.isdir(path):
-        raise ValueError(f"`path` must be a folder. Received: path={path!r}")
+    is_path = isinstance(path, str | os.PathLike)
+    path = os.path.expanduser(os.fspath(path)) if is_path else path
+    # A number stands for what is open already.
+    if not is_path or not os.path.isdir(path):
+        checks.fail("`path` must be a folder", "path", path)
     size = None if size is None else check_size(size)
     names = _file_names(path)
     images, read, original_sizes = _read_all(path, names, size, strict)
@@ -78,13 +81,21 @@ def folder(path, size=None, strict=False):
     )
 
 
-def _file_names(path):
+def _file_names(path, prefix="", parents=()):
+    """Paths of files, relative to the folder; links are followed, once."""
+    real = os.path.realpath(path)
+    if real in parents:
+        return []
     names = []
-    for parent, folders, files in os.walk(path):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        inside = os.path.relpath(parent, path).replace(os.sep, "/")
-        prefix = "" if inside == "." else inside + "/"
-        names += [prefix + name for name in files if name[0] != "."]
+    for entry in os.scandir(path):
+        name = f"{prefix}{entry.name}"
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            below = _file_names(entry.path, f"{name}/", (*parents, real))
+            names.extend(below)
+        else:
+            names.append(name)
     return sorted(names)
 
 
@@ -134,13 +145,21 @@ def _warn_of(unreadable, path):
     )
 
 
+def _leads_back(path, link):
+    """Whether a link is to the folder itself, or to one that it lies in."""
+    real, target = os.path.realpath(path), os.path.realpath(link)
+    return os.path.commonpath([real, target]) == target
+
+
 def _sub_folder_labels(path, read):
     if not any("/" in name for name in read):
         return None, None
     classes = sorted(
         entry.name
         for entry in os.scandir(path)
-        if entry.is_dir() and not entry.name.startswith(".")
+        if entry.is_dir()
+        and not entry.name.startswith(".")
+        and not _leads_back(path, entry.path)
     )
     first = [name.split("/")[0] if "/" in name else None for name in read]
     index = [-1 if name is None else classes.index(name) for name in first]

@@ -2,6 +2,11 @@
 
 import numpy as np
 
+from keras_vipa.utils import checks
+
+# More classes than anyone has names for; a larger number is an id.
+MAX_CLASSES = 10**6
+
 
 class ImageSet:
     """Images in memory, with any number of labels or with none.
@@ -56,6 +61,7 @@ class ImageSet:
         info=None,
     ):
         images = np.asarray(images)
+        _check_dicts(labels=labels, class_names=class_names, info=info)
         if images.dtype != "uint8" or images.ndim != 4 or images.shape[3] != 3:
             raise ValueError(
                 "`images` must be a uint8 array (n, height, width, 3). "
@@ -65,6 +71,9 @@ class ImageSet:
         self.name = name
         self.labels = {}
         self.class_names = {}
+        for key in set(class_names or {}) - set(labels or {}):
+            rule = f"`class_names` must be for labels of {list(labels or {})}"
+            checks.fail(rule, "class_names", key)
         for key, values in (labels or {}).items():
             self._add_label(key, values, (class_names or {}).get(key))
         if label is None and len(self.labels) == 1:
@@ -72,11 +81,11 @@ class ImageSet:
         self.label = label if label is None else self._label_name(label)
         self.info = {}
         for key, values in (info or {}).items():
-            self.info[key] = np.asarray(values)
+            self.info[key] = _as_array(key, values)
             self._check_length(key, self.info[key])
 
     def _add_label(self, key, values, names):
-        values = np.asarray(values)
+        values = _as_array(key, values)
         self._check_length(key, values)
         multi_hot = values.ndim == 2
         if values.ndim not in (1, 2) or values.dtype.kind not in "iub":
@@ -85,16 +94,24 @@ class ImageSet:
                 f"(n, num_classes). Received: shape={values.shape}, "
                 f"dtype={values.dtype}"
             )
-        values = values.astype("int32")
+        # As Python integers, which do not overflow.
+        found = (int(values.min()), int(values.max())) if values.size else ()
         if names is None:
-            count = values.shape[1] if multi_hot else values.max(initial=-1) + 1
-            names = range(count)
+            count = values.shape[1] if multi_hot else max(found, default=-1) + 1
+            names = range(min(count, MAX_CLASSES))
+        elif isinstance(names, str) or not np.iterable(names):
+            rule = f"`class_names[{key!r}]` must be a list of names"
+            checks.fail(rule, "class_names", names)
+        names = list(names)
         smallest, largest = (0, 1) if multi_hot else (-1, len(names) - 1)
-        if not np.isin(values, np.arange(smallest, largest + 1)).all():
+        if found and not smallest <= found[0] <= found[1] <= largest:
             raise ValueError(
-                f"Label {key!r} must lie between {smallest} and {largest}. "
-                f"Received: values from {values.min()} to {values.max()}"
+                f"Label {key!r} must lie between {smallest} and {largest}; "
+                "numbers of another kind become classes by `np.unique(values, "
+                "return_inverse=True)`. "
+                f"Received: values from {found[0]} to {found[1]}"
             )
+        values = values.astype("int32")
         if multi_hot and len(names) != values.shape[1]:
             raise ValueError(
                 f"Label {key!r} must have one name for each of its columns. "
@@ -112,10 +129,10 @@ class ImageSet:
 
     def _label_name(self, label):
         label = self.label if label is None else label
-        if label not in self.labels:
+        if not isinstance(label, str) or label not in self.labels:
             raise ValueError(
                 f"`label` must be one of the labels of {self.name!r}, "
-                f"{sorted(self.labels)}. Received: label={label!r}"
+                f"{sorted(self.labels)}. Received: label={checks.shown(label)}"
             )
         return label
 
@@ -150,8 +167,11 @@ class ImageSet:
         Returns:
             A float32 array `(n, height, width, 3)`, RGB in [0, 1]; without
             the first axis if `index` is an int.
+
+        Raises:
+            ValueError: If `index` does not fit the number of images.
         """
-        images = self.images if index is None else self.images[index]
+        images = self.images if index is None else self._at(index)
         return images.astype("float32") / np.float32(255.0)
 
     def y(self, label=None):
@@ -200,21 +220,30 @@ class ImageSet:
             index = np.atleast_1d(np.asarray(index))
             # NumPy makes an empty list a float array, which indexes nothing.
             index = index.astype(int) if index.size == 0 else index
-        try:
-            images = self.images[index]
-        except IndexError as error:
-            raise ValueError(
-                f"`index` must select among {len(self)} images. "
-                f"Received: index={index!r}"
-            ) from error
+            if index.ndim != 1:
+                rule = (
+                    "`index` must be a slice, or a list of numbers or booleans"
+                )
+                checks.fail(rule, "index", index)
         return ImageSet(
-            images,
+            self._at(index),
             labels={key: value[index] for key, value in self.labels.items()},
             class_names=self.class_names,
             label=self.label,
             name=self.name,
             info={key: value[index] for key, value in self.info.items()},
         )
+
+    def _at(self, index):
+        """Some of the images."""
+        # A string, or a list of them, would name a field.
+        try:
+            return self.images[index]
+        except (IndexError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"`index` must select among {len(self)} images. "
+                f"Received: index={checks.shown(index)}"
+            ) from error
 
     def of_classes(self, classes, label=None, relabel=False):
         """Return the images of some classes.
@@ -242,11 +271,19 @@ class ImageSet:
         """
         label = self._one_class_label(label)
         names = self.class_names[label]
+        if isinstance(classes, str) or not np.iterable(classes):
+            rule = "`classes` must be a list of names or indices"
+            checks.fail(rule, "classes", classes)
         wanted = [
             names.index(item) if item in names else item for item in classes
         ]
-        known = set(range(len(names)))
-        if not known.issuperset(wanted) or len(set(wanted)) < len(wanted):
+        whole = all(isinstance(item, int | np.integer) for item in wanted)
+        known = range(len(names))
+        if (
+            not whole
+            or not {*wanted} <= {*known}
+            or len({*wanted}) < len(wanted)
+        ):
             raise ValueError(
                 f"`classes` must be different names or indices of the "
                 f"{len(names)} classes of {label!r}. Received: "
@@ -287,15 +324,13 @@ class ImageSet:
         50
         """
         label = self._one_class_label(label)
-        if not isinstance(n, int | np.integer) or n < 1:
-            raise ValueError(
-                f"`n` must be a positive integer. Received: n={n!r}"
-            )
+        checks.integer("n", n)
+        checks.integer("seed", seed, 0)
         order = np.random.default_rng(seed).permutation(len(self))
         shuffled = self.labels[label][order]
         chosen = [
             order[shuffled == index][:n]
-            for index in range(self.num_classes(label))
+            for index in np.unique(shuffled[shuffled >= 0])
         ]
         return self.select(np.sort(np.concatenate([[], *chosen]).astype(int)))
 
@@ -330,11 +365,8 @@ class ImageSet:
         """
         import tensorflow as tf
 
-        if not isinstance(batch_size, int | np.integer) or batch_size < 1:
-            raise ValueError(
-                "`batch_size` must be a positive integer. "
-                f"Received: batch_size={batch_size!r}"
-            )
+        checks.integer("batch_size", batch_size)
+        checks.integer("seed", seed, 0)
         images = tf.constant(self.images)
         labels = None if label is None else tf.constant(self.y(label))
 
@@ -381,6 +413,14 @@ def class_groups(num_classes, num_groups, overlap=0, seed=None):
     >>> class_groups(6, 3, overlap=1)
     [[0, 1, 2], [2, 3, 4], [0, 4, 5]]
     """
+    checks.integer("num_classes", num_classes)
+    checks.integer("num_groups", num_groups)
+    checks.integer("overlap", overlap, 0)
+    if seed is not None:
+        checks.integer("seed", seed, 0)
+    if num_classes > MAX_CLASSES:
+        rule = f"`num_classes` must be at most {MAX_CLASSES:,}"
+        checks.fail(rule, "num_classes", num_classes)
     if not 1 <= num_groups <= num_classes:
         raise ValueError(
             "`num_groups` must lie between 1 and `num_classes`. Received: "
@@ -400,3 +440,19 @@ def class_groups(num_classes, num_groups, overlap=0, seed=None):
     if num_groups == 2:
         borrowed[1] = []
     return [sorted(own + extra) for own, extra in zip(parts, borrowed)]
+
+
+def _check_dicts(**given):
+    for name, value in given.items():
+        if value is not None and not isinstance(value, dict):
+            checks.fail(f"`{name}` must be a dict of lists", name, value)
+
+
+def _as_array(key, values):
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise ValueError(
+            f"{key!r} must have entries of one kind. "
+            f"Received: {checks.shown(values)}"
+        ) from error

@@ -6,6 +6,8 @@ from keras_vipa.datasets.digits import digits
 from keras_vipa.datasets.emoji import emoji
 from keras_vipa.datasets.folder import folder
 from keras_vipa.datasets.tfds import tfds
+from keras_vipa.utils import checks
+from keras_vipa.utils.images import check_size
 
 
 def named(name, size=32, seed=0):
@@ -29,7 +31,9 @@ def named(name, size=32, seed=0):
     >>> [len(images) for images in named("digits")]
     [1200, 597]
     """
-    kind, _, rest = name.partition(":")
+    kind, _, rest = str(name).partition(":")
+    checks.integer("seed", seed, 0)
+    check_size(size)
     if name == "digits":
         return digits("train"), digits("test")
     if name == "emoji":
@@ -49,5 +53,5 @@ def named(name, size=32, seed=0):
         return tfds(rest, "train", size), tfds(rest, "test", size)
     raise ValueError(
         "A data set is digits, emoji, folder:PATH or tfds:NAME. "
-        f"Received: {name}"
+        f"Received: {name if isinstance(name, str) else checks.shown(name)}"
     )

@@ -5,6 +5,10 @@ import concurrent.futures
 import numpy as np
 from PIL import Image
 
+from keras_vipa.datasets.bounds import check_drawing
+from keras_vipa.utils import checks
+from keras_vipa.utils.images import check_picture
+
 # Crops that one thread draws.
 BLOCK = 2000
 
@@ -29,12 +33,28 @@ def random_crops(pictures, count, size, seed=0, zoom=(1.0, 2.0), widen=False):
     Returns:
         A uint8 array `(count, size, size, 3)`.
 
+    Raises:
+        ValueError: If there is no picture, if a number is not positive or
+            `zoom` no range, or if the crops would not fit into memory.
+
     Example:
 
     >>> picture = np.arange(40 * 50 * 3, dtype="uint8").reshape(40, 50, 3)
     >>> random_crops([picture], count=5, size=32).shape
     (5, 32, 32, 3)
     """
+    check_drawing(count, size, seed)
+    if not isinstance(pictures, list | tuple | np.ndarray) or not len(pictures):
+        checks.fail(
+            "`pictures` must be a list of pictures", "pictures", pictures
+        )
+    for picture in pictures:
+        check_picture(picture, "pictures")
+    if not isinstance(zoom, list | tuple) or len(zoom) != 2:
+        checks.fail("`zoom` must be a pair of floats", "zoom", zoom)
+    least, most = (checks.number("zoom", factor) for factor in zoom)
+    if least > most:
+        checks.fail("`zoom` must be a range, the smaller first", "zoom", zoom)
 
     def block(number):
         amount = min(BLOCK, count - number * BLOCK)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_vipa.utils import checks
 from keras_vipa.utils.colors import LUMINANCE
 
 FAMILIES = {
@@ -46,7 +47,7 @@ def scene_task(world, task, seed=0):
         `(n, size, size, channels)`, or `(n, values)`: a class as 0 and 1.
 
     Raises:
-        ValueError: If the task is unknown.
+        ValueError: If the task is unknown, or the set is not of `scenes`.
 
     Example:
 
@@ -55,8 +56,11 @@ def scene_task(world, task, seed=0):
     >>> inputs.shape, targets.shape
     ((4, 32, 32, 3), (4, 32, 32, 1))
     """
-    if task not in TASKS:
-        raise ValueError(f"`task` must be one of {TASKS}. Received: {task!r}")
+    checks.choice("task", task, TASKS)
+    checks.integer("seed", seed, 0)
+    known = getattr(world, "info", None), getattr(world, "labels", None)
+    if None in known or "pose" not in known[0] or "stripes" not in known[1]:
+        checks.fail("`world` must be a set of `scenes`", "world", world)
     images = world.array()
     grey = images @ LUMINANCE
     generator = np.random.default_rng(seed)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_vipa.datasets.bounds import check_drawing
 from keras_vipa.datasets.image_set import ImageSet
 
 SHAPES = ("disc", "square", "triangle", "cross", "ring")
@@ -37,12 +38,17 @@ def scenes(count, seed=0, size=32):
         the object's centre x and y in [-1, 1], its radius as a part of `size`,
         and cosine and sine of its direction.
 
+    Raises:
+        ValueError: If a number is not positive, or the scenes would not fit
+            into memory.
+
     Example:
 
     >>> world = scenes(6, seed=1)
     >>> world.images.shape, world.info["mask"].shape
     ((6, 32, 32, 3), (6, 32, 32))
     """
+    check_drawing(count, size, seed)
     generator = np.random.default_rng(seed)
     labels = {
         "shape": generator.integers(len(SHAPES), size=count),

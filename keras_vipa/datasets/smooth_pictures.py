@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_vipa.datasets.bounds import check_drawing
+
 
 def smooth_pictures(count, size, seed=0):
     """Draw pictures in which one colour flows into another.
@@ -20,11 +22,16 @@ def smooth_pictures(count, size, seed=0):
     Returns:
         A uint8 array `(count, size, size, 3)`.
 
+    Raises:
+        ValueError: If a number is not positive, or the pictures would not fit
+            into memory.
+
     Example:
 
     >>> smooth_pictures(count=3, size=32).shape
     (3, 32, 32, 3)
     """
+    check_drawing(count, size, seed)
     generator = np.random.default_rng(seed)
     pictures = np.empty((count, size, size, 3), "uint8")
     for index in range(count):

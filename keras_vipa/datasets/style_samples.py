@@ -5,6 +5,8 @@ import importlib.resources
 import numpy as np
 
 from keras_vipa.datasets.tfds import tfds
+from keras_vipa.utils import checks
+from keras_vipa.utils.images import check_size
 from keras_vipa.utils.images import find_pictures
 from keras_vipa.utils.images import read_picture
 from keras_vipa.utils.images import scale_picture
@@ -62,7 +64,8 @@ def read_pictures(folder, kind, limit=None, size=None, seed=0):
         width, 3)`, in the order of the names.
 
     Raises:
-        ValueError: If the folder has no picture or one that cannot be read.
+        ValueError: If the folder has no picture or one that cannot be read,
+            or if an argument is not what it should be.
 
     Example:
 
@@ -70,10 +73,17 @@ def read_pictures(folder, kind, limit=None, size=None, seed=0):
     >>> paintings["night_cafe"].dtype
     dtype('uint8')
     """
+    checks.choice("kind", kind, KINDS)
+    checks.integer("seed", seed, 0)
+    if limit is not None:
+        checks.integer("limit", limit)
+    if size is not None:
+        checks.integer("size", size)
+        check_size(size)
     if folder is None:
         return style_samples()[kind]
     if str(folder).startswith("tfds:"):
-        name = folder.removeprefix("tfds:")
+        name = str(folder).removeprefix("tfds:")
         found = tfds(name, "train", size, label=None, limit=limit)
         return {str(n): picture for n, picture in enumerate(found.images)}
     paths = find_pictures(folder)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_vipa.datasets.image_set import ImageSet
+from keras_vipa.utils import checks
 from keras_vipa.utils.images import check_size
 from keras_vipa.utils.images import fit_picture
 
@@ -35,9 +36,9 @@ def tfds(
 
     Raises:
         ImportError: If tensorflow-datasets is not installed.
-        ValueError: If the set has no 8-bit feature `"image"` or no class
-            label of that name, if it is empty, or if sizes differ and `size`
-            is not given.
+        ValueError: If there is no such set, if it has no 8-bit feature
+            `"image"` or no class label of that name, if it is empty, or if
+            sizes differ and `size` is not given.
 
     Example:
 
@@ -54,10 +55,12 @@ def tfds(
             'pip install "keras_vipa[datasets]"'
         ) from error
     size = None if size is None else check_size(size)
-    builder = tensorflow_datasets.builder(name, data_dir=data_dir)
+    if limit is not None:
+        checks.integer("limit", limit)
+    builder = _builder(tensorflow_datasets, name, data_dir)
     _check_features(name, builder.info.features, label, tensorflow_datasets)
     builder.download_and_prepare()
-    examples = builder.as_dataset(split=split, shuffle_files=False)
+    examples = _part(builder, split, name)
     examples = examples if limit is None else examples.take(limit)
     images, classes = [], []
     for example in tensorflow_datasets.as_numpy(examples):
@@ -85,6 +88,34 @@ def tfds(
         class_names=class_names,
         name=name,
     )
+
+
+def _builder(tensorflow_datasets, name, data_dir):
+    """The builder of a set; one line where the library lists all it knows."""
+    try:
+        if not isinstance(name, str) or not name.strip():
+            raise ValueError("no name")
+        return tensorflow_datasets.builder(name, data_dir=data_dir)
+    # Names that it cannot read are an assertion, an attribute, a value ...
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0][:100]
+        raise ValueError(
+            "`name` must be a set of TensorFlow Datasets, as listed at "
+            "https://www.tensorflow.org/datasets/catalog or by "
+            "`tensorflow_datasets.list_builders()`. Received: "
+            f"name={checks.shown(name)} ({type(error).__name__}: {reason})"
+        ) from error
+
+
+def _part(builder, split, name):
+    try:
+        return builder.as_dataset(split=split, shuffle_files=False)
+    except (ValueError, TypeError, AttributeError) as error:
+        known = sorted(builder.info.splits)
+        rule = f"`split` must be a part of {name!r}, such as of {known}"
+        raise ValueError(
+            f"{rule}. Received: split={checks.shown(split)}"
+        ) from error
 
 
 def _check_features(name, features, label, tensorflow_datasets):

@@ -3,6 +3,9 @@
 import keras
 import numpy as np
 
+from keras_vipa.training.arguments import check_dtype
+from keras_vipa.utils import checks
+
 
 class Batches(keras.utils.PyDataset):
     """Shuffled batches of arrays, in an order fixed by seed and epoch.
@@ -20,6 +23,10 @@ class Batches(keras.utils.PyDataset):
             `None`: a batch has inputs alone.
         **kwargs: arguments of `keras.utils.PyDataset`.
 
+    Raises:
+        ValueError: If there is no example, if the arrays differ in length, or
+            if `batch_size` or `seed` is none.
+
     Example:
 
     >>> batches = Batches(np.arange(6), batch_size=2, seed=0)
@@ -35,14 +42,17 @@ class Batches(keras.utils.PyDataset):
     def __init__(self, arrays, batch_size, seed=0, labels=None, **kwargs):
         super().__init__(**kwargs)
         self.parts = (arrays,) if labels is None else (arrays, labels)
-        self.seed = seed
-        first = next(iter(keras.tree.flatten(arrays)))
-        self.num_examples = len(first)
-        self.batch_size = min(batch_size, self.num_examples)
+        self.seed = checks.integer("seed", seed, 0)
+        self.num_examples = checks.length("arrays", arrays)
+        count = self.num_examples
+        if labels is not None and checks.length("labels", labels) != count:
+            checks.fail(f"`labels` must be {count}", "labels", labels)
+        self.batch_size = min(checks.integer("batch_size", batch_size), count)
         self.set_epoch(0)
 
     def set_epoch(self, epoch):
         """Use the order of this epoch from now on."""
+        checks.integer("epoch", epoch, 0)
         generator = np.random.default_rng([self.seed, epoch])
         self.order = generator.permutation(self.num_examples)
 
@@ -71,19 +81,34 @@ def in_blocks(function, arrays, block, dtype="float32"):
     Returns:
         Dict, name -> array of length n.
 
+    Raises:
+        ValueError: If there is no example, if `block` is not positive, or if
+            the function returns something else.
+
     Example:
 
     >>> doubled = in_blocks(lambda x: {"y": 2 * x}, np.arange(5.0), block=2)
     >>> doubled["y"].tolist()
     [0.0, 2.0, 4.0, 6.0, 8.0]
     """
-    count = len(keras.tree.flatten(arrays)[0])
+    count = checks.length("arrays", arrays)
+    if not callable(function):
+        checks.fail("`function` must be callable", "function", function)
+    named = dtype.values() if isinstance(dtype, dict) else [dtype]
+    for kind in named:
+        check_dtype("dtype", kind)
     results = {}
-    for start in range(0, count, block):
+    for start in range(0, count, checks.integer("block", block)):
         part = slice(start, start + block)
         outputs = function(keras.tree.map_structure(lambda a: a[part], arrays))
+        if not isinstance(outputs, dict):
+            rule = "`function` must return a dict of tensors"
+            checks.fail(rule, "function(arrays)", outputs)
         for name, value in outputs.items():
             value = keras.ops.convert_to_numpy(value)
+            if len(value) != min(block, count - start):
+                rule = "`function` must return as many examples as it gets"
+                checks.fail(rule, f"function(arrays)[{name!r}]", value)
             if name not in results:
                 kind = dtype
                 if isinstance(dtype, dict):

@@ -7,6 +7,8 @@ import time
 import keras
 import numpy as np
 
+from keras_vipa.utils import checks
+
 
 class EpochSeed(keras.callbacks.Callback):
     """Makes order and dropout masks of an epoch depend on its number alone.
@@ -42,7 +44,7 @@ class Progress(keras.callbacks.Callback):
 
     def __init__(self, phase):
         super().__init__()
-        self.phase = phase
+        self.phase = _checked_name(phase)
         self.is_terminal = sys.stdout.isatty()
 
     def on_train_begin(self, logs=None):
@@ -142,7 +144,7 @@ class FiniteGuard(keras.callbacks.Callback):
 
     def __init__(self, phase):
         super().__init__()
-        self.phase = phase
+        self.phase = _checked_name(phase)
         self.good = None
 
     def __enter__(self):
@@ -177,3 +179,9 @@ class FiniteGuard(keras.callbacks.Callback):
         # What is frozen does not change, and needs no copy.
         self.variables = self.model.trainable_variables
         self.good = [keras.ops.convert_to_numpy(v) for v in self.variables]
+
+
+def _checked_name(phase):
+    if not isinstance(phase, str) or not phase:
+        checks.fail("`phase` must be the name of a phase", "phase", phase)
+    return phase

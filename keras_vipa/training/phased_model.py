@@ -5,6 +5,10 @@ import math
 import keras
 from keras import ops
 
+from keras_vipa.training.arguments import check_data
+from keras_vipa.training.arguments import check_options
+from keras_vipa.training.arguments import check_stages
+from keras_vipa.training.arguments import check_weights
 from keras_vipa.training.backup import PhaseBackup
 from keras_vipa.training.batches import Batches
 from keras_vipa.training.batches import in_blocks
@@ -13,6 +17,7 @@ from keras_vipa.training.callbacks import EpochSeed
 from keras_vipa.training.callbacks import FiniteGuard
 from keras_vipa.training.callbacks import Progress
 from keras_vipa.training.callbacks import TimedRate
+from keras_vipa.utils import checks
 
 
 class PhasedModel(keras.Model):
@@ -76,6 +81,8 @@ class PhasedModel(keras.Model):
     backup_seconds = 0
 
     def __init__(self, phases, seed=0, **kwargs):
+        check_weights(phases)
+        checks.integer("seed", seed, 0)
         super().__init__(**kwargs)
         self.phases = {phase: dict(terms) for phase, terms in phases.items()}
         self.seed = seed
@@ -105,12 +112,7 @@ class PhasedModel(keras.Model):
         Raises:
             ValueError: If there is no such phase.
         """
-        if phase not in self.phases:
-            raise ValueError(
-                f"`phase` must be one of {tuple(self.phases)}. "
-                f"Received: phase={phase!r}"
-            )
-        self.phase = phase
+        self.phase = checks.choice("phase", phase, tuple(self.phases))
         self.compiled = False
         # Set by BackupAndRestore, and otherwise valid for the next `fit` too.
         self._initial_epoch = None
@@ -199,8 +201,8 @@ class PhasedModel(keras.Model):
             data: array, or dict of arrays of one length, of inputs; or a
                 `keras.utils.PyDataset` or `tf.data.Dataset` of batches of
                 them. A `set_epoch` that it has is called before each epoch.
-            epochs: dict, phase -> integer. Phases that are not named are left
-                out.
+            epochs: dict, phase -> integer. Phases that are not named, or have
+                0, are left out, but not all.
             batch_size: integer. Examples in a batch, if `data` is arrays.
             labels: array, or dict of arrays, if `data` is arrays and the
                 method has labels.
@@ -235,16 +237,18 @@ class PhasedModel(keras.Model):
             that were complete in `backup_dir` are not in it.
 
         Raises:
-            ValueError: If there is no such phase.
+            ValueError: If there is no such phase, if an argument is not what
+                it should be, or if what is in `backup_dir` is damaged.
             FloatingPointError: If a loss is not finite. The weights are those
                 of the last epoch in which it was; the error has the model as
                 its attribute `model`.
         """
         cache_bytes = self.cache_bytes if cache_bytes is None else cache_bytes
-        self._check_phases(epochs, "epochs")
-        self._check_phases(optimizers or {}, "optimizers")
-        clock = minutes and Clock(minutes)
         options = batch_size, cache_bytes, cache_dtype
+        check_stages(self.phases, epochs, optimizers)
+        check_options(*options, minutes, backup_dir, jit_compile, callbacks)
+        check_data(data, labels, validation_data)
+        clock = minutes and Clock(minutes)
         histories = {}
         for phase in [phase for phase in self.phases if epochs.get(phase)]:
             self.set_phase(phase)
@@ -287,14 +291,6 @@ class PhasedModel(keras.Model):
         if verbose:
             callbacks.append(Progress(self.phase))
         return callbacks
-
-    def _check_phases(self, given, name):
-        unknown = [phase for phase in given if phase not in self.phases]
-        if unknown:
-            raise ValueError(
-                f"`{name}` must be for phases of {tuple(self.phases)}. "
-                f"Received: {unknown}"
-            )
 
     def make_train_function(self, force=False):
         # An optimizer that makes its variables within a step has TensorFlow

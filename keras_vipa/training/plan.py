@@ -7,6 +7,9 @@ import time
 import keras
 import numpy as np
 
+from keras_vipa.training.arguments import check_epochs
+from keras_vipa.utils import checks
+
 _EPOCHS, _STEPS = 3, 4
 
 
@@ -25,11 +28,22 @@ def default_epochs(count, batch_size=64, steps=1000, fewest=5, most=200):
     Returns:
         Integer.
 
+    Raises:
+        ValueError: If a number is not positive, or `fewest` above `most`.
+
     Example:
 
     >>> [default_epochs(count) for count in (100, 1200, 10_000, 100_000)]
     [200, 56, 6, 5]
     """
+    for name, value in (
+        ("count", count),
+        ("batch_size", batch_size),
+        ("steps", steps),
+        ("fewest", fewest),
+    ):
+        checks.integer(name, value)
+    checks.integer("most", most, fewest)
     epochs = round(steps / max(1, count // batch_size))
     return min(max(epochs, fewest), most)
 
@@ -46,7 +60,14 @@ def hold_back(images, patience):
     Returns:
         Tuple of the images that are left, and a dict of arguments of
         `PhasedModel.fit_stages`.
+
+    Raises:
+        ValueError: If there are fewer than two images, or `patience` is no
+            number of epochs.
     """
+    if checks.length("images", images) < 2:
+        checks.fail("`images` must be at least two", "images", images)
+    checks.integer("patience", patience, 0)
     stop = keras.callbacks.EarlyStopping("val_loss", patience=patience)
     stop.restore_best_weights = True
     more = {"validation_data": images[::10], "callbacks": [stop]}
@@ -69,7 +90,13 @@ def expected_seconds(method, images, epochs, batch_size=64, **options):
 
     Returns:
         Float.
+
+    Raises:
+        ValueError: As `fit_stages`.
     """
+    _check_plan(method, images, epochs, batch_size)
+    if not hasattr(method, "fit_stages"):
+        checks.fail("`method` must be a `PhasedModel`", "method", method)
     watch = _Watch()
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -99,15 +126,27 @@ def announce(method, images, epochs, times=1, **options):
         epochs: dict, phase -> integer.
         times: integer. How often there is such a training.
         **options: other arguments of `fit_stages`.
+
+    Raises:
+        ValueError: As `fit_stages`.
     """
+    batch_size = options.get("batch_size", 64)
+    _check_plan(method, images, epochs, batch_size)
+    checks.integer("times", times)
     phases = ", ".join(f"{phase} {count}" for phase, count in epochs.items())
     line = f"{len(images):,} images, epochs at most: {phases}"
-    steps = len(images) // options.get("batch_size", 64)
+    steps = len(images) // batch_size
     # A trial that is as long as the training itself would tell nothing.
     if max(epochs.values()) * steps > _EPOCHS * _STEPS:
         seconds = times * expected_seconds(method, images, epochs, **options)
         line += f"; about {seconds / 60:.1f} minutes"
     print(line, flush=True)
+
+
+def _check_plan(method, images, epochs, batch_size):
+    checks.length("images", images)
+    check_epochs(epochs, getattr(method, "phases", None))
+    checks.integer("batch_size", batch_size)
 
 
 class _Watch(keras.callbacks.Callback):

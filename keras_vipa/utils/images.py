@@ -11,11 +11,82 @@ import numpy as np
 from PIL import Image
 from PIL import ImageOps
 
+from keras_vipa.utils import checks
 from keras_vipa.utils.files import written_beside
 
 # Pillow knows some forty formats, and some of them start other programs.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
+# Floats in [0, 1], even standardized ones, are far below this.
+_CLEARLY_LEVELS = 16
+# By the value of the EXIF tag 0x0112.
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def to_range(images, white=1.0):
+    """Return images in the range that a network takes.
+
+    The one rule of this package: images are floats, from 0 for black to 1 for
+    white, unless the network's own `white` is given. Arrays of uint8 mean
+    0..255 and are scaled. Batches of images (rank 4) of another type are
+    returned as they are, if they can be meant so: those with a number beyond
+    16, or, for a network that takes 0..255, with none beyond 1, are refused.
+    What is not a batch of images, such as vectors, is returned as it is.
+
+    Args:
+        images: array `(batch, height, width, channels)`.
+        white: float. What white is in the images that the network takes: 1.0,
+            or 255.0 for one that was trained on 0..255.
+
+    Returns:
+        Float32 array, of uint8; else `images`.
+
+    Raises:
+        ValueError: If the images are clearly in another range, or `white` is
+            not a positive number.
+
+    Example:
+
+    >>> import numpy as np
+    >>> levels = np.full((1, 2, 2, 3), 51, "uint8")
+    >>> float(to_range(levels)[0, 0, 0, 0])
+    0.20000000298023224
+    >>> float(to_range(levels, white=255.0)[0, 0, 0, 0])
+    51.0
+    """
+    white = checks.number("white", white)
+    if not hasattr(images, "shape") or not hasattr(images, "dtype"):
+        checks.fail("`images` must be an array", "images", images)
+    if len(images.shape) < 3 or 0 in images.shape:
+        return images
+    if "uint8" in str(images.dtype):
+        levels = np.asarray(images).astype("float32")
+        return levels / np.float32(255.0 / white)
+    if len(images.shape) != 4:
+        return images
+    values = np.asarray(images)
+    largest = max(float(values.max()), -float(values.min()))
+    if white <= _CLEARLY_LEVELS < largest:
+        raise ValueError(
+            f"Images must be in [0, {white:g}], or uint8. Divide them by 255, "
+            "or pass `white=255` if the networks were trained on 0..255. "
+            f"Received: numbers up to {largest:g}"
+        )
+    if 0 < largest <= 1 and white > _CLEARLY_LEVELS:
+        raise ValueError(
+            f"Images must be in [0, {white:g}], or uint8, for `white={white:g}`"
+            ". Multiply them by it, or leave `white` out if the networks were "
+            f"trained on [0, 1]. Received: numbers up to {largest:g}"
+        )
+    return images
 
 
 def check_size(size):
@@ -29,7 +100,8 @@ def check_size(size):
         A pair of integers `(height, width)`.
 
     Raises:
-        ValueError: If `size` is anything else.
+        ValueError: If `size` is anything else, or of more pixels than Pillow
+            takes for harmless (`PIL.Image.MAX_IMAGE_PIXELS`).
 
     Example:
 
@@ -38,14 +110,46 @@ def check_size(size):
     >>> check_size([24, 32])
     (24, 32)
     """
-    pair = (size, size) if np.isscalar(size) else tuple(size)
-    whole = all(isinstance(side, int | np.integer) for side in pair)
-    if len(pair) != 2 or not whole or min(pair) < 1:
-        raise ValueError(
-            "`size` must be a positive integer or a pair of them, "
-            f"(height, width). Received: size={size!r}"
-        )
-    return int(pair[0]), int(pair[1])
+    is_pair = isinstance(size, tuple | list | np.ndarray)
+    pair = tuple(size) if is_pair else (size, size)
+    whole = [isinstance(side, int | np.integer) for side in pair]
+    is_true = any(isinstance(side, bool) for side in pair)
+    if len(pair) != 2 or not all(whole) or is_true or min(pair) < 1:
+        rule = "`size` must be a positive integer or a pair of them, "
+        checks.fail(f"{rule}(height, width)", "size", size)
+    height, width = int(pair[0]), int(pair[1])
+    _check_pixels(height, width, size)
+    return height, width
+
+
+def _check_pixels(height, width, size):
+    """As in reading: what Pillow takes for harmless."""
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and height * width > limit:
+        rule = f"`size` must be for pictures of at most {limit:,} pixels"
+        checks.fail(rule, "size", size)
+
+
+def check_picture(picture, name="picture"):
+    """Return a picture, if it is one.
+
+    Args:
+        picture: uint8 array `(height, width, 3)`.
+        name: string. What messages call it.
+
+    Returns:
+        The picture.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    is_array = isinstance(picture, np.ndarray) and picture.dtype == "uint8"
+    if not is_array or picture.ndim != 3 or picture.shape[2] != 3:
+        rule = f"`{name}` must be a uint8 array (height, width, 3)"
+        checks.fail(rule, name, picture)
+    if 0 in picture.shape:
+        checks.fail(f"`{name}` must have pixels", "shape", picture.shape)
+    return picture
 
 
 def fit_picture(picture, size):
@@ -63,7 +167,8 @@ def fit_picture(picture, size):
         A uint8 array `(height, width, 3)` of the size asked for.
 
     Raises:
-        ValueError: If `size` is not a positive integer or a pair of them.
+        ValueError: If `size` is not a positive integer or a pair of them, or
+            if this is no picture.
 
     Example:
 
@@ -73,7 +178,9 @@ def fit_picture(picture, size):
     """
     height, width = check_size(size)
     fitted = ImageOps.fit(
-        Image.fromarray(picture), (width, height), Image.Resampling.LANCZOS
+        Image.fromarray(check_picture(picture)),
+        (width, height),
+        Image.Resampling.LANCZOS,
     )
     return np.asarray(fitted)
 
@@ -90,7 +197,8 @@ def scale_picture(picture, size, side="long"):
         A uint8 array `(height, width, 3)`, scaled with Lanczos' filter.
 
     Raises:
-        ValueError: If `size` is not a positive integer or `side` unknown.
+        ValueError: If `size` is not a positive integer, `side` unknown, or if
+            this is no picture.
 
     Example:
 
@@ -98,16 +206,12 @@ def scale_picture(picture, size, side="long"):
     >>> scale_picture(np.zeros((60, 80, 3), "uint8"), 40).shape
     (30, 40, 3)
     """
-    size, _ = check_size(size)
-    sides = {"long": max(picture.shape[:2]), "short": min(picture.shape[:2])}
-    if side not in sides:
-        raise ValueError(
-            f"`side` must be one of {sorted(sides)}. Received: side={side!r}"
-        )
-    height, width = (
-        max(1, round(length * size / sides[side]))
-        for length in picture.shape[:2]
-    )
+    checks.integer("size", size)
+    shape = check_picture(picture).shape[:2]
+    sides = {"long": max(shape), "short": min(shape)}
+    length = sides[checks.choice("side", side, sides)]
+    height, width = (max(1, round(part * size / length)) for part in shape)
+    _check_pixels(height, width, size)
     scaled = Image.fromarray(picture).resize(
         (width, height), Image.Resampling.LANCZOS
     )
@@ -128,6 +232,10 @@ def contact_sheet(pictures, titles, gap=8):
     Returns:
         A uint8 array `(sheet_height, sheet_width, 3)`.
 
+    Raises:
+        ValueError: If there is no picture, if their sizes differ, or if there
+            are more titles than pictures.
+
     Example:
 
     >>> import numpy as np
@@ -135,12 +243,14 @@ def contact_sheet(pictures, titles, gap=8):
     >>> contact_sheet([picture] * 3, [None, picture, picture], gap=5).shape
     (120, 135, 3)
     """
-    height, width = pictures[0].shape[:2]
+    height, width = _check_sheet(pictures, titles)
+    gap = checks.integer("gap", gap, 0)
     strip = math.ceil(height / 4)
     cell_height, cell_width = strip + height + 2 * gap, width + gap
     columns = math.ceil(math.sqrt(len(pictures)))
     rows = math.ceil(len(pictures) / columns)
     size = (columns * cell_width + gap, rows * cell_height)
+    checks.memory("`pictures` and `gap`", 3 * size[0] * size[1])
     sheet = Image.new("RGB", size, "white")
     pairs = itertools.zip_longest(pictures, titles)
     for number, (picture, title) in enumerate(pairs):
@@ -156,6 +266,24 @@ def contact_sheet(pictures, titles, gap=8):
     return np.asarray(sheet)
 
 
+def _check_sheet(pictures, titles):
+    """Height and width of the pictures of a sheet."""
+    for name, value in (("pictures", pictures), ("titles", titles)):
+        if not isinstance(value, list | tuple | np.ndarray):
+            checks.fail(f"`{name}` must be a list of pictures", name, value)
+    shapes = [check_picture(p, "pictures").shape for p in pictures]
+    if len(set(shapes)) != 1:
+        rule = "`pictures` must be at least one picture, all of one size"
+        checks.fail(rule, "shapes", shapes)
+    if len(titles) > len(pictures):
+        rule = f"`titles` must be for the pictures, at most {len(pictures)}"
+        checks.fail(rule, "titles", len(titles))
+    for title in titles:
+        if title is not None:
+            check_picture(title, "titles")
+    return shapes[0][:2]
+
+
 def find_pictures(place):
     """Find a picture file, or those directly in a folder, sorted by name.
 
@@ -168,13 +296,17 @@ def find_pictures(place):
         List of `pathlib.Path`.
 
     Raises:
-        ValueError: If there is no picture in the folder.
+        ValueError: If there is no picture in the folder, or this is no path.
 
     Example:
 
     >>> find_pictures("photo.jpg")[0].name
     'photo.jpg'
     """
+    if not isinstance(place, str | os.PathLike) or not str(place):
+        checks.fail(
+            "`place` must be the path of a file or folder", "place", place
+        )
     place = pathlib.Path(place)
     if not place.is_dir():
         return [place]
@@ -221,8 +353,9 @@ def read_picture(path):
     >>> folder.cleanup()
     """
     try:
-        # A device or a pipe has a name too, and opening it can hang.
-        if not os.path.isfile(path):
+        # A device or a pipe has a name too, and opening it can hang; so has
+        # what is open already, by its number.
+        if isinstance(path, int) or not os.path.isfile(path):
             raise FileNotFoundError("no such file")
         return _decode(path)
     # Pillow's decoders raise a dozen kinds of error on damaged files.
@@ -259,8 +392,12 @@ def decode_picture(data):
     except Exception as error:
         raise ValueError(
             "The data must be a readable PNG, JPEG, WebP, GIF or BMP picture "
-            f"({type(error).__name__}). Received: {len(data)} bytes"
+            f"({type(error).__name__}). Received: {_amount(data)}"
         ) from error
+
+
+def _amount(data):
+    return f"{len(data)} bytes" if isinstance(data, bytes) else type(data)
 
 
 def _decode(file):
@@ -272,11 +409,13 @@ def _decode(file):
 
 
 def _to_rgb(picture):
-    picture = ImageOps.exif_transpose(picture)
+    picture = _upright(picture)
     if picture.mode.startswith("I"):
         # Pillow would cut 16-bit grey levels off at 255 instead of scaling.
         levels = np.asarray(picture).astype("int64")
         grey = ((levels + 128) // 257).clip(0, 255).astype("uint8")
+        # One level may be marked as transparent; it lies on white.
+        grey[levels == picture.info.get("transparency", -1)] = 255
         return np.repeat(grey[..., np.newaxis], 3, axis=-1)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
@@ -299,6 +438,21 @@ def check_ending(path):
             "The ending of `path` must name a format to save pictures in, as "
             f".png does. Received: path={path!r}"
         )
+
+
+def _upright(picture):
+    """Turn a picture as its EXIF data says, whatever else stands there."""
+    # Damaged pixels are an error, and damaged EXIF data is not.
+    picture.load()
+    try:
+        method = _UPRIGHT.get(picture.getexif().get(0x0112))
+    except Exception:
+        method = None
+    if method is None:
+        return picture
+    turned = picture.transpose(method)
+    turned.info = dict(picture.info)
+    return turned
 
 
 def save_picture(path, picture):

@@ -7,7 +7,10 @@ from amalgamation import networks
 from test_case import TestCase
 
 from keras_vipa.amalgamation import Amalgamator
+from keras_vipa.amalgamation import LayerwiseAmalgamator
+from keras_vipa.amalgamation.inputs import check_teachers
 from keras_vipa.losses import squared_error
+from keras_vipa.training import Batches
 
 
 class ToyAmalgamator(Amalgamator):
@@ -120,3 +123,90 @@ class TestLabels:
             toy().fit_stages(data, {"both": 1}, verbose=0)
         images = data.map(lambda image, label: image)
         assert list(toy().fit_stages(images, {"both": 1}, verbose=0))
+
+
+@pytest.mark.usefixtures("eager")
+class TestRanges(TestCase):
+    """Images are in [0, white], are scaled, or are refused."""
+
+    levels = (255 * networks.images(8)).round().astype("uint8")
+
+    def amalgamator(self, **kwargs):
+        teachers = [networks.randomize(networks.conv_teacher(2), 1)] * 2
+        amalgamator = LayerwiseAmalgamator(teachers, **kwargs)
+        amalgamator.compile(keras.optimizers.SGD(0.0))
+        return amalgamator
+
+    def loss(self, data, **kwargs):
+        history = self.amalgamator(**kwargs).fit_stages(
+            data, {"joint": 1}, cache_bytes=0, verbose=0
+        )
+        return history["joint"]["loss"]
+
+    def test_levels_are_scaled(self):
+        floats = self.levels / np.float32(255)
+        expected = self.loss(floats)
+        assert self.loss(self.levels) == expected
+        assert self.loss({"images": self.levels}) == expected
+        expected = self.loss(self.levels.astype("float32"), white=255.0)
+        assert self.loss(self.levels, white=255) == expected
+        histories = [
+            self.amalgamator().fit(
+                images, validation_data=images, shuffle=False, verbose=0
+            )
+            for images in (floats, self.levels)
+        ]
+        assert histories[0].history == histories[1].history
+
+    def test_other_ranges_are_refused(self):
+        amalgamator = self.amalgamator()
+        floats = self.levels.astype("float32")
+        both = "Divide them by 255.*`white=255`.*Received: "
+        for data in (floats, {"images": floats}, Batches(floats, 4)):
+            with pytest.raises(ValueError, match=both):
+                amalgamator.fit(data)
+            with pytest.raises(ValueError, match=both):
+                amalgamator.fit_stages(data, {"joint": 1}, verbose=0)
+        options = {"validation_data": floats}
+        with pytest.raises(ValueError, match=both):
+            amalgamator.fit_stages(floats / 255, {"joint": 1}, **options)
+        with pytest.raises(ValueError, match="Map it.*Received: "):
+            amalgamator.fit(Batches(self.levels, 4))
+        with pytest.raises(ValueError, match="Multiply.*Received: "):
+            self.loss(floats / 255, white=255.0)
+
+    @pytest.mark.tensorflow
+    def test_levels_in_a_dataset(self):
+        import tensorflow as tf
+
+        data = tf.data.Dataset.from_tensor_slices(self.levels).batch(4)
+        with pytest.raises(ValueError, match="Map it.*Received: "):
+            self.amalgamator().fit_stages(data, {"joint": 1})
+
+    def test_white_is_kept(self):
+        config = self.amalgamator(white=255).get_config()
+        assert LayerwiseAmalgamator.from_config(config).white == 255.0
+        with pytest.raises(ValueError, match="`white` .*Received: "):
+            self.amalgamator(white=0)
+
+    def test_other_inputs(self):
+        amalgamator = self.amalgamator()
+        for data in (None, [self.levels], self.levels[:, :5], self.levels[0]):
+            with pytest.raises(ValueError, match="Received: "):
+                amalgamator.fit_stages(data, {"joint": 1})
+        with pytest.raises(ValueError, match="key 'images'.*Received: "):
+            amalgamator.frozen_features({"image": self.levels})
+        # Vectors have a range of their own.
+        assert toy().fit_stages(100.0 * vectors(8), {"both": 1}, verbose=0)
+
+
+@pytest.mark.parametrize("teachers", [None, [], "ab", 3, [None], ["a"]])
+def test_teachers_are_models(teachers):
+    with pytest.raises(ValueError, match="Received: "):
+        check_teachers(teachers)
+
+
+def test_an_unbuilt_teacher_is_named():
+    teachers = [keras.Sequential([keras.layers.Dense(2)], name="raw")]
+    with pytest.raises(ValueError, match="Received: teacher_1, .*'raw'"):
+        check_teachers([*teachers, networks.dense_teacher(2)], 2)

@@ -6,6 +6,7 @@ from keras import layers
 from test_case import TestCase
 
 from keras_vipa.amalgamation.layerwise.layer_list import LayerList
+from keras_vipa.amalgamation.layerwise.layer_list import align_inputs
 from keras_vipa.amalgamation.layerwise.layer_list import check_pairs
 from keras_vipa.amalgamation.layerwise.layer_list import narrow
 from keras_vipa.amalgamation.layerwise.network_steps import Step
@@ -313,6 +314,57 @@ class TestPairs(TestCase):
             self.check(maps)
         with pytest.raises(ValueError, match="one input"):
             self.check(keras.Model())
+
+
+class TestRanges(TestCase):
+    """Each teacher keeps its own normalization of the image."""
+
+    def teacher(self, *start):
+        teacher = keras.Sequential(
+            [
+                keras.Input((8, 8, 3)),
+                *start,
+                *networks.conv_teacher(2).layers,
+            ]
+        )
+        return networks.randomize(teacher)
+
+    def test_they_may_differ(self):
+        scaling = layers.Rescaling(2.0, offset=-1.0)
+        given = layers.Normalization(mean=[0.5] * 3, variance=[0.1] * 3)
+        teachers = [
+            self.teacher(),
+            self.teacher(scaling),
+            self.teacher(layers.BatchNormalization()),
+            self.teacher(layers.Rescaling(0.5), given),
+        ]
+        lists = [
+            LayerList.of(teacher, f"teacher_{number}")
+            for number, teacher in enumerate(teachers)
+        ]
+        x = networks.images()
+        for order in (lists, lists[::-1]):
+            aligned = align_inputs(order)
+            check_pairs(aligned)
+            assert {item.range_steps for item in aligned} == {2}
+            student = narrow(aligned, [3, 3, 3], seed=0, dtype=FLOAT32)
+            assert student.model(x).shape == (24, 8)
+        for item, teacher in zip(align_inputs(lists), teachers):
+            self.assert_all_close(
+                item.model(x), teacher(x, training=False), atol=1e-5
+            )
+
+    def test_equal_ones_are_left_alone(self):
+        lists = 2 * [LayerList.of(self.teacher(layers.Rescaling(2.0)), "t")]
+        assert align_inputs(lists) == lists
+
+    def test_other_layers_of_the_image_must_not(self):
+        lists = [
+            LayerList.of(self.teacher(*start), "t")
+            for start in ([layers.ZeroPadding2D(1), layers.Cropping2D(1)], [])
+        ]
+        with pytest.raises(ValueError, match="ZeroPadding2D"):
+            check_pairs(align_inputs(lists))
 
 
 class TestNarrow(TestCase):

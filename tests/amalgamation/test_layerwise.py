@@ -585,6 +585,15 @@ class TestLifeCycle(TestCase):
             LayerwiseAmalgamator(teachers[:1])
         with pytest.raises(ValueError, match="`phase` must be one of"):
             LayerwiseAmalgamator(teachers, phase="distil")
+        for arguments in (
+            {"widths": "x"},
+            {"widths": [3, 3, 1.5]},
+            {"widths": [10**9] * 3},
+            {"augmentation": "flip"},
+            {"seed": None},
+        ):
+            with pytest.raises(ValueError, match="Received: "):
+                LayerwiseAmalgamator(teachers, **arguments)
 
 
 class TestTwoDevices(TestCase):

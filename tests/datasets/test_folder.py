@@ -124,3 +124,22 @@ def test_twice_the_same(tmp_path):
         put(tmp_path / f"{i}.jpg", (40 * i, 9, 9), size=(33, 21))
     first, second = folder(tmp_path, size=8), folder(tmp_path, size=8)
     np.testing.assert_array_equal(first.images, second.images)
+
+
+def test_links_are_followed_once(tmp_path):
+    put(tmp_path / "pets" / "cat" / "1.png")
+    put(tmp_path / "elsewhere" / "2.png")
+    pets = tmp_path / "pets"
+    (pets / "dog").symlink_to(tmp_path / "elsewhere")
+    (pets / "all").symlink_to(pets)
+    (pets / "cat" / "up").symlink_to(tmp_path)
+    images = folder(pets)
+    assert images.class_names["class"] == ["cat", "dog"]
+    assert images.info["path"][-1] == "dog/2.png"
+    assert images.y()[-1] == 1
+
+
+@pytest.mark.parametrize("path", [None, "", 3, [], 1.5])
+def test_what_is_no_path(path):
+    with pytest.raises(ValueError, match="`path` must be a folder. Received: "):
+        folder(path)

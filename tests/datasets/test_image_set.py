@@ -72,6 +72,14 @@ class TestImageSet:
             ({"labels": {"a": [0]}}, "each of the 2 images"),
             ({"labels": {"a": [0.0, 1.0]}}, "float64"),
             ({"labels": {"a": [0, -2]}}, "between -1 and 0"),
+            ({"labels": {"a": [0, 2**32]}}, "np.unique.*4294967296"),
+            ({"labels": {"a": [0, 10**6]}}, "between -1 and 999999"),
+            ({"labels": ["a"]}, "`labels` must be a dict"),
+            ({"class_names": {"a": ["x"]}}, "must be for labels"),
+            (
+                {"labels": {"a": [0, 1]}, "class_names": {"a": 3}},
+                "list of names",
+            ),
             (
                 {"labels": {"a": [0, 2]}, "class_names": {"a": ["x", "y"]}},
                 "between -1 and 1",
@@ -161,6 +169,43 @@ class TestImageSet:
                 small_set().few_per_class(n)
         with pytest.raises(ValueError, match="multi-hot"):
             small_set().few_per_class(1, label="tags")
+
+
+def test_labels_of_any_integers():
+    images = np.zeros((3, 2, 2, 3), "uint8")
+    for dtype, values in (
+        ("uint8", [255, 0, 1]),
+        ("int8", [127, -1, 1]),
+        ("uint64", [999_999, 0, 1]),
+    ):
+        labels = np.array(values, dtype)
+        assert ImageSet(images, {"a": labels}).y().tolist() == values
+
+
+def test_few_of_many_classes():
+    images = np.zeros((3, 2, 2, 3), "uint8")
+    sparse = ImageSet(images, {"a": [999_999, 5, 5]})
+    assert len(sparse.few_per_class(1)) == 2
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda s: s.select("x"),
+        lambda s: s.select([1.5]),
+        lambda s: s.array("x"),
+        lambda s: s.array(99),
+        lambda s: s.y([]),
+        lambda s: s.of_classes(None),
+        lambda s: s.of_classes("cat"),
+        lambda s: s.of_classes([[0]]),
+        lambda s: s.few_per_class(1, seed=None),
+        lambda s: s.to_tf_dataset(True),
+    ],
+)
+def test_bad_arguments(call):
+    with pytest.raises(ValueError, match="Received: "):
+        call(small_set())
 
 
 class TestToTfDataset:

@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,6 +13,7 @@ from keras_vipa.utils.images import fit_picture
 from keras_vipa.utils.images import read_picture
 from keras_vipa.utils.images import save_picture
 from keras_vipa.utils.images import scale_picture
+from keras_vipa.utils.images import to_range
 
 # Four corners that differ: red, green, blue, grey, as in (top left, top
 # right, bottom left, bottom right).
@@ -292,3 +296,105 @@ def test_contact_sheet_of_tiny_and_of_long_pictures():
     tiny = np.zeros((2, 3, 3), "uint8")
     assert contact_sheet([tiny], [line]).shape == (19, 19, 3)
     assert contact_sheet([tiny], [line.swapaxes(0, 1)]).shape == (19, 19, 3)
+
+
+def exif_data(*entries, orientation=6):
+    """An EXIF block of an orientation and of raw entries."""
+    entries = [(0x0112, 3, 1, struct.pack("<HH", orientation, 0)), *entries]
+    parts = [
+        struct.pack("<HHL", *entry[:3]) + entry[3] for entry in sorted(entries)
+    ]
+    head = b"Exif\0\0II*\0" + struct.pack("<LH", 8, len(parts))
+    return head + b"".join(parts) + bytes(4)
+
+
+@pytest.mark.parametrize("ending", ["png", "webp", "jpg"])
+def test_odd_exif_beside_an_orientation(tmp_path, ending):
+    path = tmp_path / f"turned.{ending}"
+    for odd in (
+        (0x9999, 200, 1, b"abcd"),
+        (0x010E, 2, 100, struct.pack("<L", 10**6)),
+        (0x8769, 4, 1, struct.pack("<L", 8)),
+        (0x0102, 8, 1, struct.pack("<hh", -5, 0)),
+        (0x8769, 9, 1, struct.pack("<l", -5)),
+        (0x011A, 3, 1, struct.pack("<HH", 7, 0)),
+    ):
+        picture = Image.fromarray(corners())
+        picture.save(path, quality=95, exif=exif_data(odd))
+        found = read_picture(path)
+        assert found.shape == (32, 16, 3)
+        expected = np.array(CORNERS)[[2, 0, 3, 1]]
+        assert np.abs(corner_colours(found) - expected).max() < 40
+
+
+@pytest.mark.parametrize("ending", ["png", "webp", "jpg"])
+def test_exif_that_is_none(tmp_path, ending):
+    path = tmp_path / f"sound.{ending}"
+    for data in (b"none", b"Exif\0\0", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff"):
+        Image.fromarray(corners()).save(path, exif=data)
+        assert read_picture(path).shape == (16, 32, 3)
+
+
+def test_sixteen_bit_grey_with_a_transparent_level():
+    levels = np.array([[0, 257 * 100, 65535]], ">u2")
+    parts = {
+        b"IHDR": struct.pack(">LLBBBBB", 3, 1, 16, 0, 0, 0, 0),
+        b"tRNS": struct.pack(">H", 257 * 100),
+        b"IDAT": zlib.compress(b"\0" + levels.tobytes()),
+        b"IEND": b"",
+    }
+    data = b"\x89PNG\r\n\x1a\n"
+    for kind, part in parts.items():
+        check = struct.pack(">L", zlib.crc32(kind + part))
+        data += struct.pack(">L", len(part)) + kind + part + check
+    assert decode_picture(data)[0, :, 0].tolist() == [0, 255, 255]
+
+
+@pytest.mark.parametrize("white", [1.0, 255.0])
+def test_to_range(white):
+    levels = np.arange(12, dtype="uint8").reshape(1, 2, 2, 3) * 23
+    floats = levels.astype("float32") * np.float32(white / 255)
+    scaled = to_range(levels, white)
+    assert scaled.dtype == "float32"
+    np.testing.assert_allclose(scaled, floats, rtol=1e-6)
+    assert to_range(floats, white) is floats
+    other = floats * (255 if white == 1 else 1 / 255)
+    with pytest.raises(ValueError, match="`white.*Received: numbers up to"):
+        to_range(other, white)
+    vectors = 1000.0 * np.ones((3, 4))
+    assert to_range(vectors, white) is vectors
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        (to_range, (None,)),
+        (to_range, (np.zeros((1, 2, 2, 3)), 0)),
+        (check_size, (None,)),
+        (check_size, (10**7,)),
+        (check_size, (True,)),
+        (check_size, ([3, None],)),
+        (fit_picture, (None, 4)),
+        (fit_picture, (np.zeros((2, 2, 3)), 4)),
+        (fit_picture, (np.zeros((0, 2, 3), "uint8"), 4)),
+        (scale_picture, (corners(), 10**7)),
+        (scale_picture, (corners(), (3, 4))),
+        (scale_picture, (corners(), 4, [])),
+        (contact_sheet, ([], [])),
+        (contact_sheet, (None, None)),
+        (contact_sheet, ([corners()], [None, None])),
+        (contact_sheet, ([corners(), corners(8)], [])),
+        (contact_sheet, ([corners()], [], -1)),
+        (contact_sheet, ([corners()], [], 10**9)),
+        (find_pictures, (None,)),
+        (find_pictures, ("",)),
+        (read_picture, (0,)),
+        (read_picture, (None,)),
+        (decode_picture, (None,)),
+        (decode_picture, ("text",)),
+    ],
+)
+def test_bad_arguments(function, arguments):
+    with pytest.raises(ValueError, match="Received: ") as error:
+        function(*arguments)
+    assert "\n" not in str(error.value)

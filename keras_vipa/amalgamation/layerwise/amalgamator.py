@@ -10,12 +10,16 @@ import numpy as np
 from keras import ops
 
 from keras_vipa.amalgamation.amalgamator import Amalgamator
+from keras_vipa.amalgamation.inputs import check_teachers
 from keras_vipa.amalgamation.layerwise.layer_list import LayerList
+from keras_vipa.amalgamation.layerwise.layer_list import align_inputs
 from keras_vipa.amalgamation.layerwise.layer_list import check_pairs
 from keras_vipa.amalgamation.layerwise.layer_list import narrow
 from keras_vipa.losses import squared_error
+from keras_vipa.utils import checks
 
-_TOO_FEW = "Amalgamation needs at least two teachers. Received: {}"
+# The student's channels in those of the teachers together; 1 is enough.
+_MOST = 100
 
 
 @keras.saving.register_keras_serializable(package="keras_vipa")
@@ -63,8 +67,10 @@ class LayerwiseAmalgamator(Amalgamator):
     Args:
         teachers: list of at least two functional or sequential
             `keras.Model`: images of one shape to class scores, `(batch,
-            C_i)`. Their layers must correspond in all but width; conv and
-            dense stacks, with or without BatchNormalization, and residual
+            C_i)`. Their layers must correspond in all but width, and but for
+            Rescaling, Normalization or BatchNormalization of the image: each
+            keeps its own, the student gets that of the first. Conv and dense
+            stacks, with or without BatchNormalization, and residual
             networks work. Copies in a plain form are trained from
             (`amalgamator.teachers`); the models themselves are left alone.
         widths: list of integers, the student's channels for each layer but
@@ -79,6 +85,9 @@ class LayerwiseAmalgamator(Amalgamator):
         phase: string. Phase to start with.
         seed: integer. Seed of the initial weights, and of the order of the
             images in `fit_stages`.
+        white: float. What white is in the images that the teachers take: 1.0,
+            or 255.0 if they were trained on 0..255; the student then takes
+            the same. Arrays of uint8 are scaled to it.
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
 
     Call arguments:
@@ -145,15 +154,19 @@ class LayerwiseAmalgamator(Amalgamator):
         augmentation=None,
         phase="autoencoders",
         seed=0,
+        white=1.0,
         **kwargs,
     ):
-        if len(teachers) < 2:
-            raise ValueError(_TOO_FEW.format(len(teachers)))
         lists = [
             LayerList.of(teacher, f"teacher_{number}")
-            for number, teacher in enumerate(teachers, 1)
+            for number, teacher in enumerate(check_teachers(teachers, 2), 1)
         ]
+        lists = align_inputs(lists)
         check_pairs(lists)
+        checks.integer("seed", seed, 0)
+        if not isinstance(augmentation, keras.Layer | None):
+            rule = "`augmentation` must be a `keras.Layer` or None"
+            checks.fail(rule, "augmentation", augmentation)
         names = lists[0].names[:-1]
         phases = {
             "autoencoders": [f"{name}_reconstruction" for name in names],
@@ -162,7 +175,7 @@ class LayerwiseAmalgamator(Amalgamator):
         }
         phases = {phase: dict.fromkeys(t, 1.0) for phase, t in phases.items()}
         teachers = [item.model for item in lists]
-        super().__init__(teachers, phases, seed, **kwargs)
+        super().__init__(teachers, phases, seed, white, **kwargs)
         self.augmentation = augmentation
         self.layer_names = names
         self.teacher_features = _concatenated_features(lists)
@@ -310,6 +323,9 @@ class LayerwiseAmalgamator(Amalgamator):
 
     def frozen_features(self, inputs):
         """The concatenated features F_c of every layer."""
+        if "images" not in inputs:
+            rule = "Inputs as a dict must have the key 'images'"
+            checks.fail(rule, "keys", list(inputs))
         return self.teacher_features(inputs["images"], training=False)
 
     def get_config(self):
@@ -324,6 +340,7 @@ class LayerwiseAmalgamator(Amalgamator):
             ),
             "phase": self.phase,
             "seed": self.seed,
+            "white": self.white,
         }
 
     @classmethod
@@ -342,6 +359,7 @@ def amalgamate_incrementally(
     augmentation=None,
     seed=0,
     backup_dir=None,
+    white=1.0,
     **kwargs,
 ):
     """Amalgamate two teachers, then the result with the third, and so on.
@@ -360,6 +378,7 @@ def amalgamate_incrementally(
         augmentation: as for `LayerwiseAmalgamator`.
         seed: integer. Seed of weights and batches.
         backup_dir: string or path. Folder for the state of the training.
+        white: float, as for `LayerwiseAmalgamator`.
         **kwargs: other arguments of `fit_stages`.
 
     Returns:
@@ -368,12 +387,14 @@ def amalgamate_incrementally(
     Raises:
         ValueError: As `LayerwiseAmalgamator`.
     """
-    if len(teachers) < 2:
-        raise ValueError(_TOO_FEW.format(len(teachers)))
-    merged = teachers[0]
+    merged = check_teachers(teachers, 2)[0]
     for number, teacher in enumerate(teachers[1:], 1):
         amalgamator = LayerwiseAmalgamator(
-            [merged, teacher], widths, augmentation=augmentation, seed=seed
+            [merged, teacher],
+            widths,
+            augmentation=augmentation,
+            seed=seed,
+            white=white,
         )
         folder = backup_dir and pathlib.Path(backup_dir, f"teachers_{number}")
         amalgamator.fit_stages(images, epochs, backup_dir=folder, **kwargs)
@@ -398,15 +419,28 @@ def _checked_widths(widths, channels, num_teachers):
     """One width for each layer but the last."""
     if widths is None:
         widths = 0.85 / math.sqrt(num_teachers)
-    if isinstance(widths, numbers.Real) and not 0 < widths <= 1:
+    is_real = isinstance(widths, numbers.Real) and not isinstance(widths, bool)
+    if is_real and not 0 < widths <= 1:
         raise ValueError(
             f"`widths` as a ratio must lie between 0 and 1. Received: {widths}"
         )
-    if isinstance(widths, numbers.Real):
-        widths = [max(1, round(widths * total)) for total in channels]
-    if len(widths) != len(channels) or min(widths) < 1:
-        raise ValueError(
-            "`widths` must be a ratio or one positive number for each layer "
-            f"but the last, here {len(channels)}. Received: {widths}"
+    if is_real:
+        return [max(1, round(widths * total)) for total in channels]
+    is_list = isinstance(widths, list | tuple | np.ndarray)
+    whole = is_list and all(map(_is_positive, widths))
+    if not whole or len(widths) != len(channels):
+        rule = "`widths` must be a ratio or one positive number for each layer "
+        checks.fail(
+            f"{rule}but the last, here {len(channels)}", "widths", widths
         )
+    for number, (width, total) in enumerate(zip(widths, channels)):
+        name = f"widths[{number}]"
+        if width > _MOST * total:
+            rule = f"`widths` must be at most {_MOST} times the teachers'"
+            checks.fail(rule, name, width)
     return [int(width) for width in widths]
+
+
+def _is_positive(width):
+    whole = isinstance(width, numbers.Integral) and not isinstance(width, bool)
+    return whole and width > 0

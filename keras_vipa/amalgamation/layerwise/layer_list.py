@@ -3,12 +3,14 @@
 import keras
 import numpy as np
 
+from keras_vipa.amalgamation.layerwise.ends import check_scores
 from keras_vipa.amalgamation.layerwise.network_steps import CONV_OR_DENSE
 from keras_vipa.amalgamation.layerwise.network_steps import IDENTITY
 from keras_vipa.amalgamation.layerwise.network_steps import Step
 from keras_vipa.amalgamation.layerwise.network_steps import build
 from keras_vipa.amalgamation.layerwise.network_steps import mixes_channels
 from keras_vipa.amalgamation.layerwise.network_steps import plain_steps
+from keras_vipa.amalgamation.layerwise.network_steps import range_steps
 
 _FREE_OPTIONS = ("name", "trainable", "dtype", "filters", "units", "use_bias")
 _FREE_ENDINGS = ("_initializer", "_regularizer", "_constraint")
@@ -33,6 +35,8 @@ class LayerList:
         features: list of symbolic tensors, the feature of each layer.
         channels: list of integers. Number of channels of each step's output.
         num_classes: integer. Number of logits.
+        range_steps: integer. How many steps at the beginning only change the
+            range of the image.
     """
 
     def __init__(self, steps, name):
@@ -45,6 +49,7 @@ class LayerList:
         self.ends = _ends(steps)
         self.stops = [*self.ends[:-1], len(steps) - 1]
         self.features = [tensors[stop] for stop in self.stops]
+        self.range_steps = range_steps(steps)
 
     @classmethod
     def of(cls, model, name):
@@ -69,7 +74,9 @@ class LayerList:
                 f"Received: {name} with output shape {model.output_shape} "
                 f"and {len(_ends(steps))} such layers."
             )
-        return cls(steps, name)
+        layer_list = cls(steps, name)
+        check_scores(layer_list, name)
+        return layer_list
 
     def __len__(self):
         return len(self.stops)
@@ -102,19 +109,61 @@ class LayerList:
             Tensor, the feature of the layer; the logits for the last layer.
         """
         start = self.stops[number - 1] if number else 0
+        return self.run_steps(start, self.stops[number], feature, training)
+
+    def run_steps(self, start, stop, feature, training=None):
+        """Output of a step, given that of one through which all flows."""
         values = {start: feature}
-        for index in range(start + 1, self.stops[number] + 1):
+        for index in range(start + 1, stop + 1):
             inputs = [values[i] for i in self.steps[index].inputs]
             layer = self.layers[index]
             inputs = inputs[0] if len(inputs) == 1 else inputs
             is_layer = isinstance(layer, keras.Layer)
             options = {"training": training} if is_layer else {}
             values[index] = layer(inputs, **options)
-        return values[self.stops[number]]
+        return values[stop]
+
+
+def align_inputs(layer_lists):
+    """Give networks as many layers for the range of the image as one has.
+
+    Each network has its own Rescaling, Normalization or BatchNormalization of
+    the image, which is part of its features. Where one has fewer of them, or
+    none, layers that change nothing stand for them.
+
+    Args:
+        layer_lists: list of `LayerList`.
+
+    Returns:
+        List of `LayerList`.
+    """
+    counts = [item.range_steps for item in layer_lists]
+    return [
+        item if count == max(counts) else _padded(item, max(counts) - count)
+        for item, count in zip(layer_lists, counts)
+    ]
+
+
+def _padded(layer_list, count):
+    steps = layer_list.steps
+    names = [f"as_it_is_{number}" for number in range(1, count + 1)]
+    dtype = steps[1].config.get("dtype")
+    options = {"scale": 1.0, "offset": 0.0, "dtype": dtype}
+    new = [
+        Step(keras.layers.Rescaling, {"name": name, **options}, [], (number,))
+        for number, name in enumerate(names)
+    ]
+    rest = [
+        step._replace(inputs=tuple(index + count for index in step.inputs))
+        for step in steps[1:]
+    ]
+    return LayerList([steps[0], *new, *rest], layer_list.name)
 
 
 def check_pairs(layer_lists):
     """Raise an error unless the layers of all networks correspond.
+
+    Those that only change the range of the image need not.
 
     Args:
         layer_lists: list of `LayerList`.
@@ -243,6 +292,9 @@ def _signature(layer_list, index):
     if index >= len(layer_list.steps):
         return None
     step = layer_list.steps[index]
+    if index <= layer_list.range_steps:
+        # Each network has its own range.
+        return None, {}, step.inputs
     kind, config = _kind_and_config(layer_list, index)
     if kind is keras.layers.BatchNormalization:
         config = {"axis": config["axis"]}

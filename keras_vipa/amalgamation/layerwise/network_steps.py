@@ -5,19 +5,19 @@ import collections
 import keras
 import numpy as np
 
+from keras_vipa.amalgamation.layerwise.ends import drop_end
 from keras_vipa.utils import graphs
 
 CONV_OR_DENSE = (keras.layers.Conv2D, keras.layers.Dense)
 _ABSORBING = (*CONV_OR_DENSE, keras.layers.DepthwiseConv2D)
 IDENTITY = keras.layers.Identity
 _BATCH_NORM = keras.layers.BatchNormalization
+_RANGES = (keras.layers.Rescaling, keras.layers.Normalization)
 _AUGMENTATIONS = tuple(
     getattr(keras.layers, name)
     for name in dir(keras.layers)
     if name.startswith("Rand") or name in ("AugMix", "CutMix", "MixUp")
 )
-_END_ACTIVATIONS = ("softmax", "sigmoid", "log_softmax")
-
 Step = collections.namedtuple("Step", ["kind", "config", "weights", "inputs"])
 Step.__doc__ = """One call of a layer inside a network.
 
@@ -61,16 +61,29 @@ def build(steps, name=None):
     return keras.Model(tensors[0], tensors[-1], name=name), layers, tensors
 
 
+def range_steps(steps):
+    """How many steps at the beginning only change the range of the image."""
+    uses = collections.Counter(i for step in steps for i in step.inputs)
+    count = 0
+    for index, step in enumerate(steps[1:]):
+        if step.kind not in _RANGES or step.inputs != (index,):
+            break
+        if uses[index] > 1:
+            break
+        count += 1
+    return count
+
+
 def plain_steps(model, name="teacher"):
     """Steps of a trained classifier in inference mode, in the plainest form.
 
     Nested models are unfolded, activations inside layers become layers of
     their own, BatchNormalization directly behind a convolution or dense layer
     is absorbed into it with its moving statistics, random augmentations are
-    dropped, and so is a softmax or sigmoid at the end. A term of a sum that
-    does not come from a linear layer of its own passes an `Identity` layer.
-    The outputs are otherwise those of the model. The model itself is not
-    changed.
+    dropped, and so is a softmax or sigmoid at the end (`drop_end`). A term of
+    a sum that does not come from a linear layer of its own passes an
+    `Identity` layer. The outputs are otherwise those of the model. The model
+    itself is not changed.
 
     Args:
         model: functional or sequential `keras.Model` with one input and one
@@ -81,12 +94,13 @@ def plain_steps(model, name="teacher"):
         List of `Step`, in an order of computation.
 
     Raises:
-        ValueError: If the model is of another kind, or has a layer that a
-            network of other widths could not have.
+        ValueError: If the model is of another kind, has a layer that a
+            network of other widths could not have, or makes probabilities
+            whose logits cannot be found.
     """
-    steps = _trace(model, name)
+    steps = drop_end(*_trace(model, name), name)
     steps = _mark_shortcuts(_absorb_normalization(steps))
-    steps = _in_canonical_order(_drop_end_activation(steps))
+    steps = _in_canonical_order(steps)
     is_past_image = False
     for index, step in enumerate(steps[1:], 1):
         is_past_image = is_past_image or mixes_channels(step)
@@ -158,8 +172,8 @@ def absorb(step, normalization):
 
 
 def _trace(model, name):
-    """Steps of a model as it is, with nested models unfolded."""
-    if not hasattr(model, "inputs") or len(model.inputs or ()) != 1:
+    """Steps of a model as it is, with nested models unfolded, and shapes."""
+    if not graphs.is_graph(model) or len(model.inputs) != 1:
         raise ValueError(
             "A teacher must be a functional or sequential keras.Model with "
             f"one input. Received: {name}, a {type(model).__name__}."
@@ -172,6 +186,7 @@ def _trace(model, name):
     graph = graphs.record(model)
     shape = tuple(model.inputs[0].shape[1:])
     steps = [Step(None, {"shape": shape, "name": "image"}, [], ())]
+    shapes = [tuple(model.inputs[0].shape)]
     place = {id(tensor): 0 for tensor in graphs.tensors(graph.inputs)}
     names = set()
     for call in graph.calls:
@@ -181,7 +196,9 @@ def _trace(model, name):
         index = _append_call(steps, call.operation, inputs, names)
         outputs = graphs.tensors(call.outputs)
         place.update((id(tensor), index) for tensor in outputs)
-    return steps
+        # One call may have become two steps, of one shape.
+        shapes += [tuple(outputs[0].shape)] * (len(steps) - len(shapes))
+    return steps, shapes
 
 
 def _check_constants(call, name):
@@ -276,15 +293,6 @@ def _mark_shortcuts(steps):
         new.append(step._replace(inputs=tuple(inputs)))
         place.append(len(new) - 1)
     return new
-
-
-def _drop_end_activation(steps):
-    last = steps[-1]
-    is_end = last.kind is keras.layers.Softmax or (
-        last.kind is keras.layers.Activation
-        and last.config["activation"] in _END_ACTIVATIONS
-    )
-    return steps[:-1] if is_end else steps
 
 
 def _in_canonical_order(steps):

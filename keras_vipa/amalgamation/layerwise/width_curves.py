@@ -3,6 +3,9 @@
 import numpy as np
 from keras import ops
 
+from keras_vipa.amalgamation.inputs import in_range
+from keras_vipa.utils import checks
+
 
 def relative_error(target, output):
     """Squared error relative to the variance of the target.
@@ -42,13 +45,22 @@ def width_curves(amalgamator, images):
 
     Args:
         amalgamator: `LayerwiseAmalgamator` with trained auto-encoders.
-        images: float array of images.
+        images: array of images, as for `LayerwiseAmalgamator.fit_stages`.
 
     Returns:
         Dict, layer name -> dict with `width`, `channels`, the relative `error`
         of the auto-encoder, and `optimum`, the least errors of a linear code
         of 1, 2, ... channels.
+
+    Raises:
+        ValueError: If these are no images, or there is no auto-encoder.
     """
+    if not hasattr(amalgamator, "encoders"):
+        rule = "`amalgamator` must be a `LayerwiseAmalgamator`"
+        checks.fail(rule, "amalgamator", amalgamator)
+    checks.length("images", images)
+    shape = amalgamator.student.input_shape[1:]
+    images = in_range(images, amalgamator.white, shape)
     features = amalgamator.teacher_features.predict(images, verbose=0)
     curves = {}
     for name, encoder, decoder in zip(
@@ -71,7 +83,19 @@ def draw_width_curves(axis, curves):
     Args:
         axis: `matplotlib.axes.Axes`.
         curves: dict, as `width_curves` returns it.
+
+    Raises:
+        ValueError: If these are no curves, or there is no axis.
     """
+    keys = {"width", "channels", "error", "optimum"}
+    items = list(curves.values()) if isinstance(curves, dict) else []
+    if not items or not all(
+        isinstance(c, dict) and keys <= {*c} for c in items
+    ):
+        rule = "`curves` must be what `width_curves` returns"
+        checks.fail(rule, "curves", curves)
+    if not hasattr(axis, "semilogy"):
+        checks.fail("`axis` must be of matplotlib", "axis", axis)
     for name, curve in curves.items():
         share = np.arange(1, curve["channels"]) / curve["channels"]
         line = axis.semilogy(share, curve["optimum"][:-1], label=name)[0]
