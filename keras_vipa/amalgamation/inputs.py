@@ -68,6 +68,8 @@ def in_range(data, white, shape=None):
         ValueError: If they are clearly in another range, of another shape, or
             have labels.
     """
+    if data is None:
+        checks.fail("Images must be given", "images", data)
     spec = getattr(data, "element_spec", None)
     if isinstance(data, tuple) or isinstance(spec, tuple):
         raise ValueError(NO_LABELS)

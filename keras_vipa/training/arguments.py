@@ -115,7 +115,9 @@ def check_dtype(name, dtype):
     """Name of a type of numbers."""
     try:
         kind = np.dtype(dtype)
-        if dtype is not None and kind.name != "object" and not kind.fields:
+        # Some numbers that NumPy does not know itself count as void, too.
+        is_number = kind.kind in "biufc" or kind.name.startswith("bfloat")
+        if dtype is not None and is_number:
             return kind.name
     except TypeError:
         pass

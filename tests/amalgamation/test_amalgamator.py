@@ -194,6 +194,8 @@ class TestRanges(TestCase):
         for data in (None, [self.levels], self.levels[:, :5], self.levels[0]):
             with pytest.raises(ValueError, match="Received: "):
                 amalgamator.fit_stages(data, {"joint": 1})
+        with pytest.raises(ValueError, match="Received: images=None"):
+            amalgamator.fit(None)
         with pytest.raises(ValueError, match="key 'images'.*Received: "):
             amalgamator.frozen_features({"image": self.levels})
         # Vectors have a range of their own.

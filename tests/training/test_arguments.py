@@ -33,6 +33,7 @@ X = vectors(8)
         {"cache_bytes": -1},
         {"cache_dtype": "float17"},
         {"cache_dtype": "int32"},
+        {"cache_dtype": []},
         {"callbacks": None},
         {"callbacks": [3]},
         {"backup_dir": ""},
