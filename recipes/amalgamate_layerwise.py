@@ -124,6 +124,8 @@ def scores_of_teachers(amalgamator, images, labels, seed):
     """Scoreboard with a row for each teacher, and for all side by side."""
     features = amalgamator.teacher_features.predict(images, verbose=0)
     logits = features["logits"]
+    if not np.isfinite(logits).all():
+        raise ValueError("The scores of teachers must be finite on the images.")
     score = metrics.by_part(metrics.accuracy, labels, amalgamator.slices)
     if labels is None:
         score = metrics.by_part(metrics.agreement, logits, amalgamator.slices)
@@ -150,9 +152,8 @@ def run_seed(args, seed, task, backup):
         shift = args.shift and keras.layers.RandomTranslation(
             args.shift, args.shift, fill_mode="nearest"
         )
-        return LayerwiseAmalgamator(
-            models, args.width, shift or None, seed=seed
-        )
+        more = {"seed": seed, "white": args.white}
+        return LayerwiseAmalgamator(models, args.width, shift or None, **more)
 
     if seed == args.seeds[0]:
         work = epochs | {"joint": epochs["joint"] + total}

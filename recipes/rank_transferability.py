@@ -35,6 +35,7 @@ import time
 from keras_vipa.utils import recipe
 
 # isort: split
+import keras
 import numpy as np
 
 from keras_vipa import datasets
@@ -42,6 +43,7 @@ from keras_vipa import transferability
 from keras_vipa.applications import SceneEncoders
 from keras_vipa.utils import reports
 from keras_vipa.utils import scoreboard
+from keras_vipa.utils import types
 from keras_vipa.utils.images import fit_picture
 
 LABELS, TESTS, RELEVANT, PREDICTABLE = 300, 1000, 3, 0.85
@@ -60,6 +62,7 @@ def options(add):
     add("--models", nargs="+", metavar="KERAS_FILE", help="encoders of yours")
     add("--images", metavar="FOLDER", help="probe images for --models")
     add("--size", type=int, default=128, help="of these, pixels")
+    add("--white", type=types.positive, default=1.0, help="in what they take")
     add("--methods", nargs="+", choices=METHODS, default=METHODS)
     add("--probe", default="scenes", choices=("scenes", "noise"))
     add("--probes", type=int, default=200, help="images")
@@ -72,8 +75,10 @@ def fill_space(args, probes, encoders, method, measures):
     """A space of all encoders."""
     space = transferability.ModelSpace(probes, method, measures, pool=args.pool)
     start = time.perf_counter()
+    white = args.white / 255.0
+    preprocess = args.models and keras.layers.Rescaling(white)
     for name, encoder in encoders.items():
-        space.add(name, encoder)
+        space.add(name, encoder, preprocess)
         if args.models and len(space.names) == 1:
             left = (time.perf_counter() - start) * (len(encoders) - 1)
             print(f"{name} is done; about {left:.0f} s for the others")
@@ -191,7 +196,8 @@ def rank_models(args):
         }
         for source in rankings["maps"]:
             row = {"target": target, "source": source}
-            rows.append(row | {k: rankings[k][source] for k in OWN})
+            # A network whose features never change may have maps that do.
+            rows.append(row | {k: rankings[k].get(source) for k in OWN})
     print(reports.format_table(rows))
     return rows, space
 

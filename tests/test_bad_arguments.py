@@ -414,7 +414,7 @@ def check(folder, seed, most):
 @pytest.mark.usefixtures("eager")
 def test_some_bad_arguments(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert check(tmp_path, seed=0, most=2) == []
+    assert check(tmp_path, seed=0, most=1) == []
 
 
 @pytest.mark.slow

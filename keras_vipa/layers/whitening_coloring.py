@@ -104,7 +104,9 @@ class ColorCode(keras.layers.Layer):
     """Kernel and bias of `WhiteningColoring` for style pictures.
 
     Args:
-        epsilon: float. Added to the variances, as in `WhiteningColoring`.
+        epsilon: float. Added to the variances, against a division by zero. It
+            gives a style without colours a tint of its root, at most a level
+            of 255 by default.
         **kwargs: arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -127,7 +129,7 @@ class ColorCode(keras.layers.Layer):
     Reference: see `WhiteningColoring`.
     """
 
-    def __init__(self, epsilon=1e-4, **kwargs):
+    def __init__(self, epsilon=1e-7, **kwargs):
         super().__init__(**kwargs)
         check_number("epsilon", epsilon)
         self.epsilon = epsilon

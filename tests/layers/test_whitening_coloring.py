@@ -98,9 +98,16 @@ class TestWhiteningColoring(TestCase):
             ):
                 np.testing.assert_allclose(one, other, atol=1e-5)
 
+    def test_no_tint_of_a_style_without_colors(self):
+        grey = pictures(1)[..., :1].repeat(3, axis=-1)
+        y = np.asarray(transformed(pictures(1, seed=1), ColorCode()(grey)))
+        assert np.ptp(y, axis=-1).max() < 1.5 / 255
+        assert np.ptp(y, axis=(1, 2)).min() > 0.3
+
     def test_own_colors_change_nothing(self):
         x = pictures()
-        np.testing.assert_allclose(transformed(x, ColorCode()(x)), x, atol=1e-4)
+        code = ColorCode(epsilon=1e-4)(x)
+        np.testing.assert_allclose(transformed(x, code), x, atol=1e-4)
 
     def test_order_of_pixels_does_not_matter(self):
         x, code = pictures(), ColorCode()(pictures(seed=1))

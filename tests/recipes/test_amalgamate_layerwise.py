@@ -8,6 +8,7 @@ import pytest
 from amalgamation import networks
 from test_case import ROOT
 
+from keras_vipa.amalgamation import LayerwiseAmalgamator
 from keras_vipa.utils import recipe as runner
 from keras_vipa.utils.images import save_picture
 
@@ -134,14 +135,27 @@ def test_folders_without_pictures(recipe, teachers, tmp_path, capsys):
         recipe("--teachers", *teachers, "--images", unreadable)
 
 
-def test_not_finite(recipe, teachers, pictures, tmp_path, capsys):
+def test_teacher_that_is_not_finite(
+    recipe, teachers, pictures, tmp_path, capsys
+):
     model = keras.saving.load_model(teachers[0])
     model.layers[-1].bias.assign(np.full(2, np.nan, "float32"))
     model.save(teachers[0])
     options = ["--teachers", *teachers, "--images", pictures]
     line = error_of(recipe, capsys, *options)
+    assert "The scores of teachers must be finite" in line
+    assert not (tmp_path / "output").exists()
+
+
+def test_training_that_is_not_finite(
+    recipe, teachers, pictures, tmp_path, capsys, monkeypatch
+):
+    rates = LayerwiseAmalgamator.learning_rates
+    monkeypatch.setitem(rates, "layers", float("nan"))
+    options = ["--teachers", *teachers, "--images", pictures]
+    line = error_of(recipe, capsys, *options)
     assert "phase 'layers', epoch 1, because" in line
-    assert "logits, loss is not finite" in line
+    assert "loss is not finite" in line
     kept = tmp_path / "output" / "last_good_student.keras"
     weights = keras.saving.load_model(kept).get_weights()
     assert all(np.isfinite(weight).all() for weight in weights)
