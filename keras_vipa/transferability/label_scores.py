@@ -329,7 +329,9 @@ def _read_classes(name, values):
     rule = f"Classes, `{name}`, must be a whole number for each image, (n,)"
     array = checks.array(name, values, rule, ndim=1, kinds="iu")
     if array.min() < 0:
-        checks.fail(f"`{name}` must be at least 0", "smallest", array.min())
+        checks.fail(
+            f"`{name}` must be at least 0", "smallest", int(array.min())
+        )
     return np.unique(array, return_inverse=True)[1]
 
 
