@@ -163,7 +163,6 @@ class LayerwiseAmalgamator(Amalgamator):
         ]
         lists = align_inputs(lists)
         check_pairs(lists)
-        checks.integer("seed", seed, 0)
         if not isinstance(augmentation, keras.Layer | None):
             rule = "`augmentation` must be a `keras.Layer` or None"
             checks.fail(rule, "augmentation", augmentation)
