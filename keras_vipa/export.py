@@ -7,16 +7,12 @@ here only compute the outputs, without Keras and without our code.
 import functools
 import importlib
 import os
-import pathlib
 import re
 
 import keras
 import numpy as np
 
-from keras_vipa.layers.checks import check_choice
-from keras_vipa.layers.checks import check_integer
-from keras_vipa.layers.checks import check_path
-from keras_vipa.layers.checks import shown
+from keras_vipa.utils import checks
 from keras_vipa.utils.files import written_beside
 from keras_vipa.utils.float32 import computes_in_float32
 from keras_vipa.utils.quiet import quiet
@@ -102,8 +98,8 @@ def to_litert(
     """
     _check_model(model)
     path = _check_path(path, ".tflite")
-    check_choice("precision", precision, PRECISIONS)
-    check_integer("batch_size", batch_size)
+    checks.choice("precision", precision, PRECISIONS)
+    checks.integer("batch_size", batch_size)
     _check_pattern(keep_float)
     signature = input_signature(model, batch_size)
     _check_weights(model, precision)
@@ -240,7 +236,7 @@ def run_litert(path, inputs):
     logits = run_litert("student.tflite", images)
     ```
     """
-    check_path("path", path)
+    checks.path("path", path)
     # LiteRT announces each of its CPU kernels' delegates.
     with quiet():
         runner = _runner(path)
@@ -309,8 +305,7 @@ def _check_model(model):
 
 
 def _check_path(path, ending=""):
-    check_path("path", path)
-    path = pathlib.Path(path)
+    path = checks.path("path", path)
     if not path.parent.is_dir():
         raise ValueError(
             f"`path` must be in a folder that exists. Received: path='{path}'"
@@ -345,10 +340,8 @@ def _check_pattern(keep_float):
     except (re.error, TypeError, ValueError) as error:
         problem = error
     if problem is not None:
-        raise ValueError(
-            f"`keep_float` must be a regular expression ({problem}). "
-            f"Received: keep_float={shown(keep_float)}"
-        )
+        rule = f"`keep_float` must be a regular expression ({problem})"
+        checks.fail(rule, "keep_float", keep_float)
 
 
 def _check_weights(model, precision):

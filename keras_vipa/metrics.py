@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_vipa.utils import checks
+
 
 def accuracy(labels, logits, classes=None):
     """Part of the images whose class has the largest logit.
@@ -95,43 +97,22 @@ def by_part(measure, target, slices):
     {'parts': [1.0, 1.0], 'joint': 0.5}
     """
     if not callable(measure):
-        raise ValueError(
-            "`measure` must be a function, such as `accuracy`. "
-            f"Received: measure={measure!r}"
-        )
+        rule = "`measure` must be a function, such as `accuracy`"
+        checks.fail(rule, "measure", measure)
     is_list = isinstance(slices, list | tuple)
     if not is_list or not all(isinstance(part, slice) for part in slices):
-        raise ValueError(
-            f"`slices` must be a list of slices. Received: slices={slices!r}"
-        )
+        checks.fail("`slices` must be a list of slices", "slices", slices)
     return lambda logits: {
         "parts": [measure(target, logits, part) for part in slices],
         "joint": measure(target, logits),
     }
 
 
-def _array(name, values, rule, kinds):
-    try:
-        array = np.asarray(values)
-    except Exception:
-        # Such as rows of several lengths.
-        array = np.asarray(None)
-    # The float of 16 bits that NumPy does not know is of another kind.
-    if array.dtype.kind in kinds or array.dtype.name == "bfloat16":
-        return array
-    raise ValueError(
-        f"`{name}` must be {rule}. "
-        f"Received: {' '.join(repr(values).split())[:80]}"
-    )
-
-
 def _logits(name, values):
-    rule = "an array (n, num_classes) of numbers"
-    array = _array(name, values, rule, "fiu")
-    if array.ndim != 2 or not array.shape[1]:
-        raise ValueError(
-            f"`{name}` must be {rule}. Received: shape={array.shape}"
-        )
+    rule = f"`{name}` must be an array (n, num_classes) of numbers"
+    array = checks.array(name, values, rule, 2, "fiu", allow_empty=True)
+    if not array.shape[1]:
+        checks.fail(rule, name, array)
     # Not a number is never the largest, and always decided for.
     missing = np.isnan(array.astype("float64")).sum()
     if missing:
@@ -142,19 +123,16 @@ def _logits(name, values):
 
 
 def _labels(values, count, num_classes):
-    rule = f"whole numbers from 0 to {num_classes - 1}, one for each image"
+    rule = (
+        f"`labels` must be whole numbers from 0 to {num_classes - 1}, one for "
+        f"each of {count} images"
+    )
     # None at all are of no kind.
     kinds = "iu" if count else "iuf"
-    array = _array("labels", values, rule, kinds)
-    if array.shape != (count,):
-        raise ValueError(
-            f"`labels` must be {rule}. Received: shape={array.shape} for "
-            f"{count} images"
-        )
-    if count and not (array.min() >= 0 and array.max() < num_classes):
-        raise ValueError(
-            f"`labels` must be {rule}. Received: {array.min()} to {array.max()}"
-        )
+    array = checks.array("labels", values, rule, 1, kinds, allow_empty=True)
+    wrong = len(array) != count
+    if wrong or (count and not 0 <= array.min() <= array.max() < num_classes):
+        checks.fail(rule, "labels", array)
     return array
 
 
@@ -171,7 +149,5 @@ def _part(classes, num_classes):
         is_inside = classes.stop is None or classes.stop == stop
         if start < stop and step == 1 and is_inside:
             return slice(start, stop)
-    raise ValueError(
-        f"`classes` must be a slice of some of {num_classes} classes. "
-        f"Received: classes={classes!r}"
-    )
+    rule = f"`classes` must be a slice of some of {num_classes} classes"
+    checks.fail(rule, "classes", classes)

@@ -28,7 +28,7 @@ class Amalgamator(PhasedModel):
 
     def __init__(self, teachers, phases, seed=0, white=1.0, **kwargs):
         teachers = check_teachers(teachers)
-        white = checks.number("white", white)
+        white = checks.number("white", white, above=True)
         super().__init__(phases, seed, **kwargs)
         self.teachers = teachers
         self.white = white

@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from keras_vipa.applications.weights import load_weights
-from keras_vipa.layers.checks import shown
+from keras_vipa.utils import checks
 
 # Those of `keras_vipa.datasets.scene_task`, which networks do not import.
 TASKS = (
@@ -51,10 +51,8 @@ def SceneEncoders(weights=None, tasks=TASKS):  # noqa: N802
     """
     is_list = isinstance(tasks, list | tuple) and len(tasks) > 0
     if not is_list or not all(task in TASKS for task in tasks):
-        raise ValueError(
-            f"`tasks` must be a tuple of some of {TASKS}. "
-            f"Received: tasks={shown(tasks)}"
-        )
+        rule = f"`tasks` must be a tuple of some of {TASKS}"
+        checks.fail(rule, "tasks", tasks)
     # In a file they are told apart by their order alone.
     encoders = {task: make_encoder(task) for task in TASKS}
     if weights is not None:

@@ -5,8 +5,7 @@ from keras import layers
 
 from keras_vipa.applications.weights import load_model
 from keras_vipa.applications.weights import load_weights
-from keras_vipa.layers.checks import check_integer
-from keras_vipa.layers.checks import check_sizes
+from keras_vipa.utils import checks
 
 
 def SmallConvNet(  # noqa: N802
@@ -50,11 +49,11 @@ def SmallConvNet(  # noqa: N802
     >>> model.output_shape
     (None, 5)
     """
-    check_sizes("input_shape", input_shape, 3)
+    checks.sizes("input_shape", input_shape, 3)
     for argument, value in (("classes", classes), ("units", units)):
-        check_integer(argument, value)
-    check_sizes("filters", filters)
-    check_integer("strides", strides)
+        checks.integer(argument, value)
+    checks.sizes("filters", filters)
+    checks.integer("strides", strides)
     _check_poolings(input_shape, filters, strides)
     last = {"data_format": "channels_last"}
     model = keras.Sequential([keras.Input(input_shape)], name=name)

@@ -8,10 +8,7 @@ from keras import ops
 from keras_vipa.applications.weights import WEIGHTS
 from keras_vipa.applications.weights import load_weights
 from keras_vipa.layers import ReflectionPadding2D
-from keras_vipa.layers.checks import as_array
-from keras_vipa.layers.checks import check_choice
-from keras_vipa.layers.checks import check_sizes
-from keras_vipa.layers.checks import shown
+from keras_vipa.utils import checks
 
 # Convolutions of each block up to relu4_1, and their filters.
 DEPTHS = {"vgg16": (2, 2, 3, 1), "vgg19": (2, 2, 4, 1)}
@@ -66,12 +63,12 @@ def VGGFeatures(  # noqa: N802
     - Simonyan, Zisserman, "Very Deep Convolutional Networks for Large-Scale
       Image Recognition", ICLR 2015, https://arxiv.org/abs/1409.1556
     """
-    check_choice("depth", depth, sorted(DEPTHS))
+    checks.choice("depth", depth, sorted(DEPTHS))
     if filters is None:
         entry = WEIGHTS.get(weights, {}) if isinstance(weights, str) else {}
         known = entry.get("filters", {})
         filters = known.get(depth) or ordinary_filters(depth)
-    check_sizes("filters", filters, sum(DEPTHS[depth]))
+    checks.sizes("filters", filters, sum(DEPTHS[depth]))
     dtype = _policy(dtype)
     left = iter(filters)
     images = keras.Input((None, None, 3), name="images")
@@ -113,7 +110,7 @@ def _policy(dtype):
     except (TypeError, ValueError) as error:
         raise ValueError(
             "`dtype` must be the name of a float type, or a "
-            f"`keras.DTypePolicy`. Received: dtype={shown(dtype)}"
+            f"`keras.DTypePolicy`. Received: dtype={checks.shown(dtype)}"
         ) from error
 
 
@@ -187,10 +184,8 @@ def _check_kernels(kernels, own, depth):
     """As many copies of pairs as there are convolutions of their own."""
     is_list = isinstance(kernels, list | tuple)
     if not is_list or len(kernels) < len(own):
-        raise ValueError(
-            f"`kernels` must be a list of {len(own)} pairs for {depth}. "
-            f"Received: {len(kernels) if is_list else shown(kernels)}"
-        )
+        rule = f"`kernels` must be a list of {len(own)} pairs for {depth}"
+        checks.fail(rule, "kernels", len(kernels) if is_list else kernels)
     copies = []
     for layer, pair in zip(own, kernels):
         shapes = [tuple(weight.shape) for weight in layer.weights]
@@ -199,10 +194,9 @@ def _check_kernels(kernels, own, depth):
         given = [array.shape for array in arrays]
         kinds = {array.dtype.kind for array in arrays}
         if given != shapes or not kinds <= set("fiu"):
-            raise ValueError(
-                f"The kernel and bias of {layer.name} must be arrays of shapes "
-                f"{shapes}. Received: {given if is_pair else shown(pair)}"
-            )
+            rule = f"The kernel and bias of {layer.name} must be arrays of "
+            rule += f"shapes {shapes}"
+            checks.fail(rule, "kernels", given if is_pair else pair)
         if not all(np.isfinite(array).all() for array in arrays):
             raise ValueError(
                 f"The kernel and bias of {layer.name} must be finite. "
@@ -214,14 +208,13 @@ def _check_kernels(kernels, own, depth):
 
 def _check_images(images):
     """Images as an array that is as `convert_vgg` says."""
-    array = as_array("images", images)
-    is_right = array.ndim == 4 and array.shape[-1] == 3 and len(array) > 0
-    is_right = is_right and min(array.shape[1:3]) >= 16
-    if not is_right or array.dtype.kind != "f":
-        raise ValueError(
-            "`images` must be a float array (n, height, width, 3), n >= 1, "
-            f"with sides of at least 16. Received: {shown(array)}"
-        )
+    rule = (
+        "`images` must be a float array (n, height, width, 3), n >= 1, with "
+        "sides of at least 16"
+    )
+    array = checks.array("images", images, rule, ndim=4, kinds="f")
+    if array.shape[-1] != 3 or min(array.shape[1:3]) < 16:
+        checks.fail(rule, "images", array)
     if not (np.abs(array - 0.5) <= 0.501).all():
         raise ValueError(
             "`images` must be in [0, 1]. Received: values from "

@@ -10,8 +10,7 @@ import h5py
 import keras
 import numpy as np
 
-from keras_vipa.layers.checks import check_path
-from keras_vipa.layers.checks import shown
+from keras_vipa.utils import checks
 from keras_vipa.utils.files import written_beside
 
 _RECIPE = "python recipes/amalgamate_layerwise.py --train-teachers"
@@ -156,10 +155,8 @@ def _is_finite(model):
 
 def _check_model(model):
     if not isinstance(model, keras.Model) or not model.built:
-        raise ValueError(
-            "`model` must be a `keras.Model` that is built. "
-            f"Received: model={shown(model)}"
-        )
+        rule = "`model` must be a `keras.Model` that is built"
+        checks.fail(rule, "model", model)
 
 
 def save_float16(model, path):
@@ -175,8 +172,7 @@ def save_float16(model, path):
             for 16 bits or not finite.
     """
     _check_model(model)
-    check_path("path", path)
-    target = pathlib.Path(path)
+    target = checks.path("path", path)
     is_file = target.name.endswith(".weights.h5") and not target.is_dir()
     if not is_file or not target.parent.is_dir():
         raise ValueError(
@@ -219,7 +215,7 @@ def _checked_file(name, ending):
         names = [n for n, e in WEIGHTS.items() if e["file"].endswith(ending)]
         raise ValueError(
             f"Weights must be one of {sorted(names)}, or for a network the "
-            f"path of a .weights.h5 file. Received: {shown(name)}"
+            f"path of a .weights.h5 file. Received: {checks.shown(name)}"
         )
     folder = importlib.resources.files("keras_vipa.saved_models")
     with importlib.resources.as_file(folder / entry["file"]) as path:

@@ -63,10 +63,8 @@ def folder(path, size=None, strict=False):
     >>> images.images.shape, images.class_names["class"], images.info["path"][1]
     ((2, 16, 16, 3), ['cat', 'dog'], np.str_('dog/1.png'))
     """
-    is_path = isinstance(path, str | os.PathLike)
-    path = os.path.expanduser(os.fspath(path)) if is_path else path
-    # A number stands for what is open already.
-    if not is_path or not os.path.isdir(path):
+    path = os.path.expanduser(checks.path("path", path))
+    if not os.path.isdir(path):
         checks.fail("`path` must be a folder", "path", path)
     size = None if size is None else check_size(size)
     names = _file_names(path)

@@ -129,12 +129,7 @@ class ImageSet:
 
     def _label_name(self, label):
         label = self.label if label is None else label
-        if not isinstance(label, str) or label not in self.labels:
-            raise ValueError(
-                f"`label` must be one of the labels of {self.name!r}, "
-                f"{sorted(self.labels)}. Received: label={checks.shown(label)}"
-            )
-        return label
+        return checks.choice("label", label, sorted(self.labels))
 
     def _one_class_label(self, label):
         label = self._label_name(label)
@@ -287,7 +282,7 @@ class ImageSet:
             raise ValueError(
                 f"`classes` must be different names or indices of the "
                 f"{len(names)} classes of {label!r}. Received: "
-                f"classes={classes!r}"
+                f"classes={checks.shown(classes)}"
             )
         chosen = self.select(np.isin(self.labels[label], wanted))
         if relabel:
@@ -413,25 +408,13 @@ def class_groups(num_classes, num_groups, overlap=0, seed=None):
     >>> class_groups(6, 3, overlap=1)
     [[0, 1, 2], [2, 3, 4], [0, 4, 5]]
     """
-    checks.integer("num_classes", num_classes)
-    checks.integer("num_groups", num_groups)
-    checks.integer("overlap", overlap, 0)
+    checks.integer("num_classes", num_classes, most=MAX_CLASSES)
+    checks.integer("num_groups", num_groups, most=num_classes)
+    # As large as the smallest group.
+    most = num_classes // num_groups if num_groups > 1 else 0
+    checks.integer("overlap", overlap, 0, most)
     if seed is not None:
         checks.integer("seed", seed, 0)
-    if num_classes > MAX_CLASSES:
-        rule = f"`num_classes` must be at most {MAX_CLASSES:,}"
-        checks.fail(rule, "num_classes", num_classes)
-    if not 1 <= num_groups <= num_classes:
-        raise ValueError(
-            "`num_groups` must lie between 1 and `num_classes`. Received: "
-            f"num_groups={num_groups}, num_classes={num_classes}"
-        )
-    largest = num_classes // num_groups if num_groups > 1 else 0
-    if not 0 <= overlap <= largest:
-        raise ValueError(
-            f"`overlap` must lie between 0 and {largest} for {num_classes} "
-            f"classes in {num_groups} groups. Received: overlap={overlap}"
-        )
     order = np.arange(num_classes)
     if seed is not None:
         order = np.random.default_rng(seed).permutation(num_classes)

@@ -52,7 +52,7 @@ def random_crops(pictures, count, size, seed=0, zoom=(1.0, 2.0), widen=False):
         check_picture(picture, "pictures")
     if not isinstance(zoom, list | tuple) or len(zoom) != 2:
         checks.fail("`zoom` must be a pair of floats", "zoom", zoom)
-    least, most = (checks.number("zoom", factor) for factor in zoom)
+    least, most = (checks.number("zoom", factor, above=True) for factor in zoom)
     if least > most:
         checks.fail("`zoom` must be a range, the smaller first", "zoom", zoom)
 

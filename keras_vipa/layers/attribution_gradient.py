@@ -1,7 +1,6 @@
 """AttributionGradient: how much each pixel matters for an output."""
 
 from numbers import Integral
-from numbers import Real
 
 import keras
 import numpy as np
@@ -10,6 +9,7 @@ from keras import ops
 
 from keras_vipa.layers.input_gradient import input_gradient
 from keras_vipa.layers.relevance import relevance_model
+from keras_vipa.utils import checks
 
 METHODS = (
     "gradient",
@@ -121,16 +121,15 @@ class AttributionGradient(layers.Layer):
     ):
         super().__init__(**kwargs)
         _check(model, method, target)
-        _check_numbers(epsilon, steps, baseline)
         self.model = model
         self.method = method
         self.target = int(target) if isinstance(target, Integral) else target
-        self.epsilon = epsilon
-        self.steps = int(steps)
-        self.baseline = baseline
+        self.epsilon = checks.number("epsilon", epsilon, above=True)
+        self.steps = checks.integer("steps", steps, most=MAX_STEPS)
+        self.baseline = checks.number("baseline", baseline, least=-np.inf)
         explained = model
         if method == "epsilon_lrp":
-            explained = relevance_model(model, epsilon)
+            explained = relevance_model(model, self.epsilon)
         # Hidden in a function: its layers are those of the model, which has
         # them already.
         self._forward = lambda images: explained(images, training=False)
@@ -297,44 +296,10 @@ def _check(model, method, target):
             "`model` must have one input, images. "
             f"Received: {model.name!r} with {len(inputs)} inputs"
         )
-    if not isinstance(method, str) or method not in METHODS:
-        raise ValueError(
-            f"`method` must be one of {METHODS}. Received: method={method!r}"
-        )
-    is_unit = isinstance(target, Integral) and not isinstance(target, bool)
+    checks.choice("method", method, METHODS)
+    is_unit = checks.is_integer(target, -np.inf)
     if not (target is None or is_unit or callable(target)):
-        raise ValueError(
-            "`target` must be `None`, an integer or a callable. "
-            f"Received: target={_shown(target)}"
-        )
+        rule = "`target` must be `None`, an integer or a callable"
+        checks.fail(rule, "target", target)
     if is_unit and getattr(model, "outputs", None):
         _check_unit(target, units_of(model, model.outputs))
-
-
-def _check_numbers(epsilon, steps, baseline):
-    if not (_is_finite(epsilon) and epsilon > 0):
-        raise ValueError(
-            "`epsilon` must be positive, a number. "
-            f"Received: epsilon={_shown(epsilon)}"
-        )
-    is_whole = isinstance(steps, Integral) and not isinstance(steps, bool)
-    if not is_whole or not 1 <= steps <= MAX_STEPS:
-        raise ValueError(
-            f"`steps` must be a positive integer, at most {MAX_STEPS}. "
-            f"Received: steps={_shown(steps)}"
-        )
-    if not _is_finite(baseline):
-        raise ValueError(
-            "`baseline` must be a finite number. "
-            f"Received: baseline={_shown(baseline)}"
-        )
-
-
-def _is_finite(value):
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
-    return is_number and bool(np.isfinite(float(value)))
-
-
-def _shown(value):
-    """An argument in a line."""
-    return " ".join(repr(value).split())[:80]

@@ -6,12 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_vipa.layers.checks import check_choice
-from keras_vipa.layers.checks import check_integer
-from keras_vipa.layers.checks import check_number
-from keras_vipa.layers.checks import shape_of
-from keras_vipa.layers.checks import shown
 from keras_vipa.layers.reflection_padding import reflect
+from keras_vipa.utils import checks
 
 KINDS = ("depthwise", "dense")
 SAMPLINGS = ("regular", "deformable", "spherical")
@@ -107,21 +103,12 @@ class DynamicInstanceNorm(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         check_kernel(kernel_size, kind)
-        check_choice("sampling", sampling, SAMPLINGS)
-        check_integer("dilation_rate", dilation_rate)
-        check_number("epsilon", epsilon)
-        check_number("max_offset", max_offset)
-        if max_offset == 0:
-            raise ValueError(
-                "`max_offset` must be positive. "
-                f"Received: max_offset={max_offset!r}"
-            )
         self.kernel_size = kernel_size
         self.kind = kind
-        self.sampling = sampling
-        self.dilation_rate = dilation_rate
-        self.epsilon = epsilon
-        self.max_offset = max_offset
+        self.sampling = checks.choice("sampling", sampling, SAMPLINGS)
+        self.dilation_rate = checks.integer("dilation_rate", dilation_rate)
+        self.epsilon = checks.number("epsilon", epsilon)
+        self.max_offset = checks.number("max_offset", max_offset, above=True)
         self.input_spec = keras.layers.InputSpec(ndim=4)
         if sampling == "deformable":
             self.offsets = keras.layers.Conv2D(
@@ -156,10 +143,8 @@ class DynamicInstanceNorm(keras.layers.Layer):
         expected = (size, size, inputs.shape[-1])
         if len(given) != rank or given[1:4] != expected:
             shape = (None, *expected, "filters")[:rank]
-            raise ValueError(
-                f"`kernel` must be of shape {shape}. "
-                f"Received: kernel.shape={given}"
-            )
+            rule = f"`kernel` must be of shape {shape}"
+            checks.fail(rule, "kernel.shape", given)
         check_bias(bias, given[-1])
         if moments is not None:
             check_moments(moments, *2 * [(1, 1, inputs.shape[-1])])
@@ -270,21 +255,24 @@ def check_kernel(kernel_size, kind):
     """Raise a `ValueError` if there is no such kernel."""
     is_whole = isinstance(kernel_size, int) and kernel_size is not True
     if not is_whole or kernel_size < 1 or kernel_size % 2 == 0:
-        raise ValueError(
-            "`kernel_size` must be an odd positive integer. "
-            f"Received: kernel_size={shown(kernel_size)}"
-        )
-    check_choice("kind", kind, KINDS)
+        rule = "`kernel_size` must be an odd positive integer"
+        checks.fail(rule, "kernel_size", kernel_size)
+    checks.choice("kind", kind, KINDS)
+
+
+def shape_of(name, tensor):
+    """The shape of an argument; a `ValueError` if it is no tensor."""
+    if not hasattr(tensor, "shape"):
+        checks.fail(f"`{name}` must be a tensor", name, tensor)
+    return tuple(tensor.shape)
 
 
 def check_bias(bias, filters):
     """Raise a `ValueError` unless this is a bias of so many filters."""
     shape = shape_of("bias", bias)
     if len(shape) != 2 or shape[-1] != filters:
-        raise ValueError(
-            f"`bias` must be of shape {(None, filters)}. "
-            f"Received: bias.shape={shape}"
-        )
+        rule = f"`bias` must be of shape {(None, filters)}"
+        checks.fail(rule, "bias.shape", shape)
 
 
 def check_moments(moments, *shapes):
@@ -294,10 +282,8 @@ def check_moments(moments, *shapes):
     given = [tuple(getattr(part, "shape", ())) for part in parts]
     if [shape[1:] for shape in given] != list(shapes):
         wanted = [(None, *shape) for shape in shapes]
-        raise ValueError(
-            f"`moments` must be a pair of tensors of shapes {wanted}. "
-            f"Received: {given if is_pair else shown(moments)}"
-        )
+        rule = f"`moments` must be a pair of tensors of shapes {wanted}"
+        checks.fail(rule, "moments", given if is_pair else moments)
 
 
 def instance_norm(x, epsilon=1e-5, moments=None):

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_vipa.layers.checks import check_integer
+from keras_vipa.utils import checks
 
 
 @keras.saving.register_keras_serializable(package="keras_vipa")
@@ -43,8 +43,7 @@ class ReflectionPadding2D(keras.layers.Layer):
 
     def __init__(self, padding=1, **kwargs):
         super().__init__(**kwargs)
-        check_integer("padding", padding, least=0)
-        self.padding = padding
+        self.padding = checks.integer("padding", padding, 0)
         self.input_spec = keras.layers.InputSpec(ndim=4)
 
     def call(self, inputs):

@@ -6,10 +6,8 @@ import keras
 from keras import layers
 from keras import ops
 
-from keras_vipa.layers.checks import check_choice
-from keras_vipa.layers.checks import check_integer
-from keras_vipa.layers.checks import check_sizes
 from keras_vipa.layers.dynamic_instance_norm import check_kernel
+from keras_vipa.utils import checks
 
 TAPS = ("grid", "global")
 
@@ -19,10 +17,8 @@ class _StyleNet(layers.Layer):
 
     def __init__(self, channels, widths, grid, **kwargs):
         super().__init__(**kwargs)
-        check_integer("channels", channels)
-        check_sizes("widths", widths, 2)
-        self.channels = channels
-        self.widths = tuple(widths)
+        self.channels = checks.integer("channels", channels)
+        self.widths = checks.sizes("widths", widths, 2)
         self._grid = grid
         self.input_spec = keras.layers.InputSpec(ndim=4)
         options = {
@@ -155,8 +151,8 @@ class WeightNet(_StyleNet):
         **kwargs,
     ):
         check_kernel(kernel_size, kind)
-        check_choice("taps", taps, TAPS)
-        check_integer("channels", channels)
+        checks.choice("taps", taps, TAPS)
+        checks.integer("channels", channels)
         side = math.isqrt(channels) if kind == "dense" else 1
         if taps == "grid" and kind == "dense" and side**2 != channels:
             raise ValueError(

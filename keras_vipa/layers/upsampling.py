@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_vipa.layers.checks import check_choice
+from keras_vipa.utils import checks
 
 INTERPOLATIONS = ("nearest", "bilinear")
 
@@ -41,7 +41,7 @@ class DoubleSize2D(keras.layers.Layer):
 
     def __init__(self, interpolation="nearest", **kwargs):
         super().__init__(**kwargs)
-        check_choice("interpolation", interpolation, INTERPOLATIONS)
+        checks.choice("interpolation", interpolation, INTERPOLATIONS)
         self.interpolation = interpolation
         self.input_spec = keras.layers.InputSpec(ndim=4)
 

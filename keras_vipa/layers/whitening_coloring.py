@@ -3,10 +3,10 @@
 import keras
 from keras import ops
 
-from keras_vipa.layers.checks import check_number
-from keras_vipa.layers.checks import shape_of
 from keras_vipa.layers.dynamic_instance_norm import check_bias
 from keras_vipa.layers.dynamic_instance_norm import check_moments
+from keras_vipa.layers.dynamic_instance_norm import shape_of
+from keras_vipa.utils import checks
 
 
 @keras.saving.register_keras_serializable(package="keras_vipa")
@@ -64,8 +64,7 @@ class WhiteningColoring(keras.layers.Layer):
 
     def __init__(self, epsilon=1e-4, **kwargs):
         super().__init__(**kwargs)
-        check_number("epsilon", epsilon)
-        self.epsilon = epsilon
+        self.epsilon = checks.number("epsilon", epsilon)
         self.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: 3})
 
     def call(self, inputs, kernel, bias, moments=None):
@@ -82,10 +81,8 @@ class WhiteningColoring(keras.layers.Layer):
 
     def _check_shapes(self, inputs, kernel, bias, moments):
         if shape_of("kernel", kernel)[1:] != (1, 1, 3, 3):
-            raise ValueError(
-                "`kernel` must be of shape (None, 1, 1, 3, 3). "
-                f"Received: kernel.shape={tuple(kernel.shape)}"
-            )
+            rule = "`kernel` must be of shape (None, 1, 1, 3, 3)"
+            checks.fail(rule, "kernel.shape", tuple(kernel.shape))
         check_bias(bias, 3)
         if moments is not None:
             check_moments(moments, (3,), (3, 3))
@@ -131,8 +128,7 @@ class ColorCode(keras.layers.Layer):
 
     def __init__(self, epsilon=1e-7, **kwargs):
         super().__init__(**kwargs)
-        check_number("epsilon", epsilon)
-        self.epsilon = epsilon
+        self.epsilon = checks.number("epsilon", epsilon)
         self.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: 3})
 
     def call(self, inputs):

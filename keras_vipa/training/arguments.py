@@ -2,7 +2,6 @@
 
 import math
 import numbers
-import os
 
 import keras
 import numpy as np
@@ -79,7 +78,7 @@ def check_options(
             rule = "`cache_dtype` must be a type of floats, such as 'float16'"
             checks.fail(rule, "cache_dtype", cache_dtype)
     if minutes is not None:
-        checks.number("minutes", minutes)
+        checks.number("minutes", minutes, above=True)
     if backup_dir is not None:
         check_folder("backup_dir", backup_dir)
     if jit_compile not in (True, False, "auto"):
@@ -126,8 +125,8 @@ def check_dtype(name, dtype):
 
 def check_folder(name, path):
     """Raise an error unless a folder can be at this path."""
-    is_path = isinstance(path, str | os.PathLike) and os.fspath(path)
-    if not is_path or (os.path.exists(path) and not os.path.isdir(path)):
+    folder = checks.path(name, path)
+    if folder.exists() and not folder.is_dir():
         checks.fail(f"`{name}` must be the path of a folder", name, path)
 
 

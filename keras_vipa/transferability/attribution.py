@@ -6,9 +6,7 @@ import numpy as np
 from keras_vipa.layers import AttributionGradient
 from keras_vipa.layers.attribution_gradient import sum_is_constant
 from keras_vipa.layers.attribution_gradient import units_of
-from keras_vipa.transferability.checks import check_whole
-from keras_vipa.transferability.checks import read_array
-from keras_vipa.transferability.checks import shown
+from keras_vipa.utils import checks
 
 REDUCTIONS = {
     None: lambda maps: maps,
@@ -130,7 +128,7 @@ def map_runner(layer, images, classes=None, jit_compile=None):
             f"The outputs of {layer.model.name!r} sum to the same for every "
             "image, like those of a softmax or a normalization: there is "
             "nothing to explain. Use a model that ends before it, or another "
-            f"`target`. Received: target={shown(layer.target)}"
+            f"`target`. Received: target={checks.shown(layer.target)}"
         )
     inputs = [keras.Input(images.shape[1:])]
     if classes is not None:
@@ -166,19 +164,17 @@ def as_float(images):
 
 def check_images(images):
     """Images as an array, if they are uint8 or float."""
-    return read_array(
-        images,
-        "`images` must be a uint8 or float array (n, height, width, channels)",
-        ndim=4,
-        is_image=True,
+    rule = (
+        "`images` must be a uint8 or float array (n, height, width, channels)"
     )
+    return checks.array("images", images, rule, 4, checks.PIXELS)
 
 
 def _check_classes(model, target, count):
     rule = f"`target` must be a whole number for each of {count} images"
-    classes = read_array(target, rule, ndim=1)
-    if len(classes) != count or classes.dtype.kind not in "iu":
-        raise ValueError(f"{rule}. Received: {len(classes)} of {classes.dtype}")
+    classes = checks.array("target", target, rule, ndim=1, kinds="iu")
+    if len(classes) != count:
+        checks.fail(rule, "target", classes)
     classes = classes.astype("int64")
     outputs = getattr(model, "outputs", None)
     units = units_of(model, outputs) if outputs else classes.max() + 1
@@ -191,18 +187,12 @@ def _check_classes(model, target, count):
 
 
 def _check_options(reduction, batch_size, jit_compile):
-    is_name = reduction is None or isinstance(reduction, str)
-    if not is_name or reduction not in REDUCTIONS:
-        raise ValueError(
-            f"`reduction` must be one of {list(REDUCTIONS)}. "
-            f"Received: reduction={shown(reduction)}"
-        )
-    check_whole("batch_size", batch_size)
+    if reduction is not None:
+        checks.choice("reduction", reduction, REDUCTIONS)
+    checks.integer("batch_size", batch_size)
     if not (jit_compile is None or isinstance(jit_compile, bool)):
-        raise ValueError(
-            "`jit_compile` must be `True`, `False` or `None`. "
-            f"Received: jit_compile={shown(jit_compile)}"
-        )
+        rule = "`jit_compile` must be `True`, `False` or `None`"
+        checks.fail(rule, "jit_compile", jit_compile)
 
 
 def check_fit(model, images):
@@ -210,7 +200,5 @@ def check_fit(model, images):
     wanted = (getattr(model, "inputs", None) or [images])[0].shape[1:]
     pairs = zip(wanted, images.shape[1:])
     if len(wanted) != 3 or any(a not in (None, b) for a, b in pairs):
-        raise ValueError(
-            f"Images must be {tuple(wanted)} for {model.name!r}. "
-            f"Received: images.shape={images.shape}"
-        )
+        rule = f"Images must be {tuple(wanted)} for {model.name!r}"
+        checks.fail(rule, "images.shape", images.shape)

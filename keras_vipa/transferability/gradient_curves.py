@@ -9,7 +9,7 @@ from keras_vipa.transferability.attribution import batches_of
 from keras_vipa.transferability.attribution import check_fit
 from keras_vipa.transferability.attribution import check_images
 from keras_vipa.transferability.attribution import map_runner
-from keras_vipa.transferability.checks import check_whole
+from keras_vipa.utils import checks
 
 
 def gradient_curves(
@@ -41,9 +41,9 @@ def gradient_curves(
             images, if a curve is not finite, or if what is explained is the
             same for all images, as is the sum of a softmax.
     """
-    check_whole("steps", steps, most=MAX_STEPS)
-    check_whole("batch_size", batch_size)
-    check_whole("seed", seed, least=0)
+    checks.integer("steps", steps, most=MAX_STEPS)
+    checks.integer("batch_size", batch_size)
+    checks.integer("seed", seed, least=0)
     layer = AttributionGradient(model, "gradient", target)
     images = as_float(check_images(images))
     if len(images) < 2:

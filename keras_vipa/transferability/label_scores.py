@@ -9,10 +9,7 @@ import numpy as np
 
 from keras_vipa.transferability.affinities import STILL
 from keras_vipa.transferability.affinities import centred
-from keras_vipa.transferability.checks import check_number
-from keras_vipa.transferability.checks import check_whole
-from keras_vipa.transferability.checks import read_array
-from keras_vipa.transferability.checks import read_classes
+from keras_vipa.utils import checks
 
 # A feature that varies by so little is constant up to rounding, in 64 bits.
 STILL_IN_64_BITS = 1e-13
@@ -47,8 +44,8 @@ def nce(source_classes, labels):
     - Tran et al., "Transferability and Hardness of Supervised Classification
       Tasks", ICCV 2019
     """
-    source_classes = read_classes("source_classes", source_classes)
-    labels = read_classes("labels", labels)
+    source_classes = _read_classes("source_classes", source_classes)
+    labels = _read_classes("labels", labels)
     if len(source_classes) != len(labels):
         raise ValueError(
             "Each image must have a class and a label. Received: "
@@ -189,8 +186,8 @@ def log_me(features, labels, steps=100, tolerance=1e-5):
     - You et al., "LogME: Practical Assessment of Pre-trained Models for
       Transfer Learning", ICML 2021, https://arxiv.org/abs/2102.11005
     """
-    check_whole("steps", steps)
-    check_number("tolerance", tolerance, least=0)
+    checks.integer("steps", steps)
+    checks.number("tolerance", tolerance, allow_infinite=True)
     targets = _targets(labels)
     features, _ = _pair("features", features, np.zeros(len(targets), int))
     u, s, _ = np.linalg.svd(features, full_matrices=False)
@@ -213,11 +210,11 @@ def _targets(labels):
         "Labels must be whole numbers (n,), or finite float targets "
         "(n, targets)"
     )
-    is_regression = read_array(labels, rule, ndim=None).ndim == 2
-    if not is_regression:
-        labels = read_classes("labels", labels)
+    targets = checks.array("labels", labels, rule)
+    if targets.ndim != 2:
+        labels = _read_classes("labels", targets)
         return np.eye(labels.max() + 1)[labels]
-    targets = read_array(labels, rule, ndim=2, kinds="f")
+    targets = checks.array("labels", targets, rule, kinds="f")
     if not np.isfinite(targets).all():
         raise ValueError(
             f"{rule}. Received: {np.sum(~np.isfinite(targets))} "
@@ -287,13 +284,10 @@ def readout_error(features, targets, labels):
     True
     """
     rule = "There must be a row of features and one of targets for each image"
-    pair = [read_array(x, rule, ndim=None) for x in (features, targets)]
-    shapes = [x.shape for x in pair]
-    if {x.ndim for x in pair} != {2} or len(pair[0]) != len(pair[1]):
-        raise ValueError(
-            f"{rule}. Received: shapes {shapes[0]} and {shapes[1]}"
-        )
-    features, targets = (x.astype("float64") for x in pair)
+    features = checks.array("features", features, rule, 2).astype("float64")
+    targets = checks.array("targets", targets, rule, 2).astype("float64")
+    if len(features) != len(targets):
+        checks.fail(rule, "shapes", [features.shape, targets.shape])
     if not (np.isfinite(features).all() and np.isfinite(targets).all()):
         raise ValueError(
             "Features and targets must be finite. Received: NaN or infinity"
@@ -303,7 +297,7 @@ def readout_error(features, targets, labels):
             "Six images are the least, five of them to learn from. "
             f"Received: {len(targets)}"
         )
-    check_whole("labels", labels, least=5, most=len(targets) - 1)
+    checks.integer("labels", labels, least=5, most=len(targets) - 1)
     variance = targets[labels:].var(axis=0).sum()
     if not variance > 0:
         raise ValueError(
@@ -330,16 +324,24 @@ def _ridge_error(features, targets, train, test, strength):
     return np.mean(np.sum(difference**2, axis=1))
 
 
+def _read_classes(name, values):
+    """Classes as their places `0..k-1` among those that occur."""
+    rule = f"Classes, `{name}`, must be a whole number for each image, (n,)"
+    array = checks.array(name, values, rule, ndim=1, kinds="iu")
+    if array.min() < 0:
+        checks.fail(
+            f"`{name}` must be at least 0", "smallest", int(array.min())
+        )
+    return np.unique(array, return_inverse=True)[1]
+
+
 def _pair(name, features, labels):
     """A row of numbers and a class of each image."""
     rule = "There must be a row of features and a label for each image"
-    features = read_array(features, rule, ndim=None).astype("float64")
-    labels = read_classes("labels", labels)
-    if features.ndim != 2 or len(features) != len(labels):
-        raise ValueError(
-            f"{rule}. "
-            f"Received: {name}.shape={features.shape}, {len(labels)} labels"
-        )
+    features = checks.array(name, features, rule, 2).astype("float64")
+    labels = _read_classes("labels", labels)
+    if len(features) != len(labels):
+        checks.fail(rule, "shapes", [features.shape, labels.shape])
     if not np.isfinite(features).all():
         raise ValueError(
             f"Features, `{name}`, must be finite. Received: "

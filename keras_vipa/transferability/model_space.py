@@ -1,8 +1,5 @@
 """ModelSpace: trained networks as points, near if one transfers to another."""
 
-import os
-import pathlib
-
 import keras
 import numpy as np
 from keras import layers
@@ -17,13 +14,10 @@ from keras_vipa.transferability.affinities import map_vector
 from keras_vipa.transferability.affinities import rsa_vector
 from keras_vipa.transferability.attribution import as_float
 from keras_vipa.transferability.attribution import attribution_maps
-from keras_vipa.transferability.checks import check_choice
-from keras_vipa.transferability.checks import check_whole
-from keras_vipa.transferability.checks import read_array
-from keras_vipa.transferability.checks import shown
 from keras_vipa.transferability.gradient_curves import gradient_curves
 from keras_vipa.transferability.space_files import read_space
 from keras_vipa.transferability.space_files import write_space
+from keras_vipa.utils import checks
 from keras_vipa.utils.files import written_beside
 
 MEASURES = ("maps", "graph", "edges", "curves", "rsa", "cka")
@@ -131,29 +125,23 @@ class ModelSpace:
         is_list = isinstance(measures, list | tuple | set | frozenset)
         unknown = [m for m in measures if m not in MEASURES] if is_list else []
         if not is_list or not measures or unknown:
-            raise ValueError(
-                f"`measures` must be some of {MEASURES}, a list. "
-                f"Received: measures={shown(measures)}"
-            )
-        check_choice("method", method, METHODS)
+            rule = f"`measures` must be some of {MEASURES}, a list"
+            checks.fail(rule, "measures", measures)
         height, width = self.probe_images.shape[1:3]
         if pool is not None:
-            check_whole("pool", pool, most=min(height, width))
+            pool = checks.integer("pool", pool, most=min(height, width))
         if projection is not None:
-            check_whole("projection", projection)
-            check_whole("projection", projection, most=height * width)
-        check_whole("steps", steps, most=MAX_STEPS)
-        check_whole("batch_size", batch_size)
-        check_whole("seed", seed, least=0)
+            most = height * width
+            projection = checks.integer("projection", projection, most=most)
         # Numbers of NumPy could not be written.
         self.settings = {
-            "method": method,
+            "method": checks.choice("method", method, METHODS),
             "measures": list(measures),
-            "pool": pool and int(pool),
-            "projection": projection and int(projection),
-            "steps": int(steps),
-            "batch_size": int(batch_size),
-            "seed": int(seed),
+            "pool": pool,
+            "projection": projection,
+            "steps": checks.integer("steps", steps, most=MAX_STEPS),
+            "batch_size": checks.integer("batch_size", batch_size),
+            "seed": checks.integer("seed", seed, 0),
         }
         self.names = []
         self.dead = {}
@@ -178,9 +166,7 @@ class ModelSpace:
                 the same for all images, as is the sum of a softmax.
         """
         if not isinstance(name, str):
-            raise ValueError(
-                f"`name` must be a string. Received: name={shown(name)}"
-            )
+            checks.fail("`name` must be a string", "name", name)
         if name in self.names:
             raise ValueError(
                 "`name` must be new. Received: there is a network of that "
@@ -245,10 +231,8 @@ class ModelSpace:
                 f"Received: {name!r} of class {type(model).__name__}"
             )
         if not (preprocess is None or callable(preprocess)):
-            raise ValueError(
-                "`preprocess` must be a function or a layer. "
-                f"Received: preprocess={shown(preprocess)}"
-            )
+            rule = "`preprocess` must be a function or a layer"
+            checks.fail(rule, "preprocess", preprocess)
         shapes = [x.shape[1:] for x in getattr(model, "inputs", None) or []]
         if len(shapes) > 1 or any(len(s) != 3 or s[-1] != 3 for s in shapes):
             raise ValueError(
@@ -316,12 +300,7 @@ class ModelSpace:
                 dead.
         """
         vectors = self._kept(measure)
-        if not isinstance(target, str) or target not in self.names:
-            raise ValueError(
-                f"The networks are {self.names}. "
-                f"Received: target={shown(target)}"
-            )
-        place = self.names.index(target)
+        place = self.names.index(checks.choice("target", target, self.names))
         wanted = vectors[place].astype("float32")
         alive = [v.any() for v in vectors]
         if not alive[place]:
@@ -359,7 +338,7 @@ class ModelSpace:
             raise ImportError(
                 '`tree` needs SciPy: pip install "keras_vipa[tree]"'
             ) from error
-        check_choice("linkage", linkage, LINKAGES)
+        checks.choice("linkage", linkage, LINKAGES)
         most = 1.0 + GRAPH_WEIGHT if measure == "graph" else 1.0
         distances = most - self.affinity(measure)
         upper = distances[np.triu_indices(len(distances), 1)]
@@ -382,11 +361,9 @@ class ModelSpace:
 
         figure = Figure(figsize=(11, 5), layout="constrained")
         known = figure.canvas.get_supported_filetypes()
-        is_path = isinstance(path, str | os.PathLike)
-        if not is_path or pathlib.Path(path).suffix[1:].lower() not in known:
-            raise ValueError(
-                f"A plot is written to a path that ends in one of {list(known)}"
-                f". Received: path={shown(path)}"
+        if checks.path("path", path).suffix[1:].lower() not in known:
+            checks.fail(
+                f"`path` must end in one of {list(known)}", "path", path
             )
         links = self.tree(measure)
         from scipy.cluster import hierarchy
@@ -451,11 +428,7 @@ class ModelSpace:
 
     def _kept(self, measure):
         """Vectors of all networks, in 16 bits."""
-        if not isinstance(measure, str) or measure not in self._vectors:
-            raise ValueError(
-                f"This space keeps {list(self._vectors)}. "
-                f"Received: measure={shown(measure)}"
-            )
+        checks.choice("measure", measure, self._vectors)
         if len(self.names) < 2:
             raise ValueError(
                 f"At least two networks are needed. Received: {len(self.names)}"
@@ -468,9 +441,9 @@ def _check_probes(images):
         "`probe_images` must be three or more images (n, height, width, 3), "
         "uint8 or float"
     )
-    images = read_array(images, rule, ndim=4, is_image=True)
+    images = checks.array("probe_images", images, rule, 4, checks.PIXELS)
     if images.shape[-1] != 3 or len(images) < 3:
-        raise ValueError(f"{rule}. Received: {shown(images)}")
+        checks.fail(rule, "probe_images", images)
     images = as_float(images)
     if not (np.abs(images - 0.5) <= 0.5001).all():
         raise ValueError(

@@ -9,9 +9,7 @@ import numpy as np
 
 from keras_vipa.transferability.affinities import average_ranks
 from keras_vipa.transferability.affinities import unit
-from keras_vipa.transferability.checks import check_number
-from keras_vipa.transferability.checks import check_whole
-from keras_vipa.transferability.checks import read_array
+from keras_vipa.utils import checks
 
 
 def precision_at_k(scores, truth, k, relevant=5):
@@ -114,8 +112,8 @@ def permutation_test(scores, truth, permutations=1000, seed=0):
     >>> permutation_test(truth, truth, permutations=99)
     0.01
     """
-    check_whole("permutations", permutations)
-    check_whole("seed", seed, least=0)
+    checks.integer("permutations", permutations)
+    checks.integer("seed", seed, least=0)
     scores, truth = _check(scores, truth)
     generator = np.random.default_rng(seed)
     reached = np.nanmean(rank_correlations(scores, truth))
@@ -165,10 +163,10 @@ def evaluate_ranking(
     >>> line["P@1"]
     1.0
     """
-    check_whole("relevant", relevant)
-    check_whole("permutations", permutations)
-    check_whole("seed", seed, least=0)
-    check_number("least", least)
+    checks.integer("relevant", relevant)
+    checks.integer("permutations", permutations)
+    checks.integer("seed", seed, least=0)
+    checks.number("least", least, -np.inf, allow_infinite=True)
     scores, truth = _read(scores, truth)
     missing = np.isnan(scores)
     truth[:, (missing & ~np.isnan(truth)).any(axis=0)] = np.nan
@@ -192,10 +190,10 @@ def evaluate_ranking(
 
 def _read(scores, truth):
     rule = "Scores and truth must be arrays (sources, targets) of one shape"
-    pair = [read_array(x, rule, ndim=None) for x in (scores, truth)]
-    scores, truth = (x.astype("float64") for x in pair)
-    if scores.ndim != 2 or scores.shape != truth.shape:
-        raise ValueError(f"{rule}. Received: {scores.shape} and {truth.shape}")
+    scores = checks.array("scores", scores, rule, 2).astype("float64")
+    truth = checks.array("truth", truth, rule, 2).astype("float64")
+    if scores.shape != truth.shape:
+        checks.fail(rule, "shapes", [scores.shape, truth.shape])
     return scores, truth
 
 
@@ -225,20 +223,12 @@ def _columns(scores, truth):
 
 def _hits(scores, truth, k, relevant):
     scores, truth = _check(scores, truth)
-    # Against what there is for each target, below.
+    pairs = [pair for _, pair in _columns(scores, truth)]
+    fewest = min(len(true) for _, true in pairs)
     for name, value in (("k", k), ("relevant", relevant)):
-        check_whole(name, value, most=len(scores))
+        checks.integer(name, value, most=fewest)
     hits = []
-    for _, (estimated, true) in _columns(scores, truth):
-        if not 1 <= k <= len(true):
-            raise ValueError(
-                f"`k` must be from 1 to {len(true)} sources. Received: k={k}"
-            )
-        if not 1 <= relevant <= len(true):
-            raise ValueError(
-                f"`relevant` must be from 1 to {len(true)} sources. "
-                f"Received: relevant={relevant}"
-            )
+    for estimated, true in pairs:
         best = [
             set(np.argsort(-x, kind="stable")[:n])
             for x, n in ((estimated, k), (true, relevant))

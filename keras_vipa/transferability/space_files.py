@@ -1,14 +1,11 @@
 """Files of `ModelSpace`: replaced by none but their kind, read if whole."""
 
 import json
-import os
-import pathlib
 import zipfile
 
 import numpy as np
 
-from keras_vipa.transferability.checks import check_whole
-from keras_vipa.transferability.checks import shown
+from keras_vipa.utils import checks
 from keras_vipa.utils.files import written_beside
 
 
@@ -48,6 +45,7 @@ def read_space(path, make):
     Raises:
         ValueError: If the file is missing, of another kind, or damaged.
     """
+    checks.path("path", path)
     try:
         with np.load(path, allow_pickle=False) as file:
             state = json.loads(str(file["state"]))
@@ -63,20 +61,17 @@ def read_space(path, make):
             reason = f"{reason}: {' '.join(str(error).split())}"
         raise ValueError(
             f"A space must be in a file of `ModelSpace.save` ({reason}). "
-            f"Received: {shown(path) if path is None else path}"
+            f"Received: {path}"
         ) from error
     return space
 
 
 def _check_target(path):
     """Raise an error unless a path is, or may become, a file of a space."""
-    is_path = isinstance(path, str | os.PathLike)
-    if not is_path or pathlib.Path(path).suffix.lower() != ".npz":
-        raise ValueError(
-            "A space is written to a path that ends in .npz. "
-            f"Received: path={shown(path)}"
-        )
-    path = pathlib.Path(path)
+    path = checks.path("path", path)
+    if path.suffix.lower() != ".npz":
+        rule = "A space is written to a path that ends in .npz"
+        checks.fail(rule, "path", path)
     if not path.is_file() or not path.stat().st_size:
         return
     try:
@@ -97,15 +92,15 @@ def _check_names(space):
     if not is_list or not all(isinstance(name, str) for name in names):
         raise ValueError(
             "It must have a list of names, and a number of dead maps for "
-            f"each. Received: {shown(names)} and {shown(dead)}"
+            f"each. Received: {checks.shown(names)} and {checks.shown(dead)}"
         )
     if len(set(names)) != len(names) or set(dead) != set(names):
         raise ValueError(
             "Names must differ, and have a number of dead maps each. "
-            f"Received: {shown(names)} and {shown(list(dead))}"
+            f"Received: {checks.shown(names)} and {checks.shown(list(dead))}"
         )
     for count in dead.values():
-        check_whole("dead", count, least=0, most=len(space.probe_images))
+        checks.integer("dead", count, least=0, most=len(space.probe_images))
 
 
 def _read_vectors(space, measure, rows):
@@ -126,10 +121,8 @@ def _read_vectors(space, measure, rows):
     }[measure]
     shape = (len(space.names), size)
     if rows.shape != shape or rows.dtype != "float16":
-        raise ValueError(
-            f"Vectors of {measure!r} must be float16 of shape {shape}. "
-            f"Received: {shown(rows)}"
-        )
+        rule = f"Vectors of {measure!r} must be float16 of shape {shape}"
+        checks.fail(rule, "vectors", rows)
     if not np.isfinite(rows).all():
         raise ValueError(
             f"Vectors of {measure!r} must be finite. Received: "

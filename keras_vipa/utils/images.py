@@ -4,7 +4,6 @@ import io
 import itertools
 import math
 import os
-import pathlib
 import warnings
 
 import numpy as np
@@ -62,7 +61,7 @@ def to_range(images, white=1.0):
     >>> float(to_range(levels, white=255.0)[0, 0, 0, 0])
     51.0
     """
-    white = checks.number("white", white)
+    white = checks.number("white", white, above=True)
     if not hasattr(images, "shape") or not hasattr(images, "dtype"):
         checks.fail("`images` must be an array", "images", images)
     if len(images.shape) < 3 or 0 in images.shape:
@@ -112,9 +111,7 @@ def check_size(size):
     """
     is_pair = isinstance(size, tuple | list | np.ndarray)
     pair = tuple(size) if is_pair else (size, size)
-    whole = [isinstance(side, int | np.integer) for side in pair]
-    is_true = any(isinstance(side, bool) for side in pair)
-    if len(pair) != 2 or not all(whole) or is_true or min(pair) < 1:
+    if len(pair) != 2 or not all(map(checks.is_integer, pair)):
         rule = "`size` must be a positive integer or a pair of them, "
         checks.fail(f"{rule}(height, width)", "size", size)
     height, width = int(pair[0]), int(pair[1])
@@ -303,11 +300,7 @@ def find_pictures(place):
     >>> find_pictures("photo.jpg")[0].name
     'photo.jpg'
     """
-    if not isinstance(place, str | os.PathLike) or not str(place):
-        checks.fail(
-            "`place` must be the path of a file or folder", "place", place
-        )
-    place = pathlib.Path(place)
+    place = checks.path("place", place)
     if not place.is_dir():
         return [place]
     paths = [

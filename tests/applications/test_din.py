@@ -553,7 +553,7 @@ class TestExport(TestCase):
 
     @pytest.mark.parametrize("size", [(30, 32), (32, 12), (None, 34)])
     def test_transfer_model_of_a_size_that_it_cannot_give(self, model, size):
-        check_error("multiples of 4, at least 16", model.transfer_model, *size)
+        check_error("of (4|at least 16)", model.transfer_model, *size)
 
     @pytest.mark.tensorflow
     def test_what_8_bits_are_too_few_for_is_kept(self, model, tmp_path):
@@ -600,12 +600,12 @@ class TestErrors:
     @pytest.mark.parametrize(
         "content, message",
         [
-            (np.zeros((32, 32)), r"`content` must be.*shape=\(32, 32\)"),
+            (np.zeros((32, 32)), r"`content` must be.*shape \(32, 32\)"),
             (np.zeros((32, 32, 4)), r"`content` must be.*\(32, 32, 4\)"),
             (np.zeros((1, 2, 32, 32, 3)), "`content` must be"),
-            (np.zeros((32, 32, 3), "int64"), "uint8 or float.*dtype=int64"),
+            (np.zeros((32, 32, 3), "int64"), "uint8 or float.*dtype int64"),
             (np.zeros((15, 32, 3)), r"at least 16 pixels.*\(15, 32, 3\)"),
-            (np.zeros((0, 32, 32, 3)), r"at least 16.*\(0, 32, 32, 3\)"),
+            (np.zeros((0, 32, 32, 3)), r"uint8 or float.*\(0, 32, 32, 3\)"),
             (np.full((16, 16, 3), 255.0), r"in \[0, 1\].*from 255 to 255"),
             (np.full((16, 16, 3), np.nan), r"in \[0, 1\] if.*nan"),
         ],
@@ -635,8 +635,8 @@ class TestErrors:
             ([1], r"`weights` must be 2 numbers.*\[1\]"),
             ([1, -1], "of at least 0"),
             ([1, np.nan], "of at least 0"),
-            ([0, 0], r"positive sum.*\[0.0, 0.0\]"),
-            ([1, np.inf], "positive sum"),
+            ([0, 0], r"positive, finite sum.*\[0.0, 0.0\]"),
+            ([1, np.inf], "positive, finite sum"),
         ],
     )
     def test_weights(self, model, weights, message):
@@ -693,7 +693,7 @@ class TestErrors:
         [np.ones((32, 31)), np.ones((32, 32, 1)), np.full((32, 32), 2.0)],
     )
     def test_mask(self, model, mask):
-        message = r"`mask` must be an array \(32, 32\).*Received: shape"
+        message = r"`mask` must be an array \(32, 32\).*Received: mask="
         check_error(
             message, model.transfer, photograph(), random_code(), mask=mask
         )

@@ -57,7 +57,7 @@ class TestImageSet:
         assert ImageSet(images).label is None
 
     def test_unknown_label_lists_the_known(self):
-        with pytest.raises(ValueError, match=r"\['pet', 'tags'\].*'colour'"):
+        with pytest.raises(ValueError, match=r"\('pet', 'tags'\).*'colour'"):
             small_set().y("colour")
         with pytest.raises(ValueError, match="Received: label=None"):
             ImageSet(np.zeros((1, 1, 1, 3), "uint8")).y()

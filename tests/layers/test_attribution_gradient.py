@@ -335,8 +335,8 @@ class TestErrors:
             ({"method": "grad_cam"}, "`method` must be one of.*'grad_cam'"),
             ({"target": "cat"}, "`target` must be.*'cat'"),
             ({"target": True}, "`target` must be.*True"),
-            ({"epsilon": 0.0}, "`epsilon` must be positive.*0.0"),
-            ({"steps": 0}, "`steps` must be a positive.*0"),
+            ({"epsilon": 0.0}, "`epsilon` must be .* above 0.*=0.0"),
+            ({"steps": 0}, "`steps` must be an integer from 1.*=0"),
             ({"model": layers.Dense(2)}, "`model` must be a.*Dense"),
         ],
     )

@@ -651,7 +651,7 @@ class TestLifeCycle(TestCase):
             ({"epsilon": -1}, "`epsilon` must be a finite number"),
             ({"epsilon": None}, "`epsilon` must be a finite number"),
             ({"epsilon": float("nan")}, "`epsilon` must be a finite number"),
-            ({"max_offset": 0}, "`max_offset` must be positive"),
+            ({"max_offset": 0}, "`max_offset` must be .* above 0"),
             ({"max_offset": "8"}, "`max_offset` must be a finite number"),
         ],
     )

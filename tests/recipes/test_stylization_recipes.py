@@ -40,7 +40,10 @@ class TestTrain:
         [
             (["--content", "missing"], "must be a folder"),
             (["--content", "three"], "Four photographs and styles"),
-            (["--weight", "beauty=1"], "Loss terms are"),
+            (
+                ["--weight", "beauty=1"],
+                "`loss_weights` must be a dict of some of",
+            ),
         ],
     )
     def test_errors(

@@ -145,8 +145,8 @@ class TestErrors:
         "options, message",
         [
             ({"reduction": "median"}, "`reduction` must be.*'median'"),
-            ({"target": [0, 1]}, "each of 7 images. Received: 2"),
-            ({"target": 7 * [0.5]}, "whole number for each.*7 of float"),
+            ({"target": [0, 1]}, r"each of 7 images. .*shape \(2,"),
+            ({"target": 7 * [0.5]}, "whole number for each.*float64"),
             ({"target": 6 * [0] + [4]}, "the 4 units.*0 to 4"),
             ({"target": 4}, "one of the 4 units.*target=4"),
             ({"batch_size": 0}, "`batch_size` must be.*0"),

@@ -302,7 +302,7 @@ class TestErrors:
             (probes(), {"measures": ["mmd"]}, "some of.*'mmd'"),
             (probes(), {"measures": []}, "some of"),
             (probes(), {"pool": 13}, "from 1 to 12.*13"),
-            (probes(), {"projection": 0}, "positive.*projection=0"),
+            (probes(), {"projection": 0}, "from 1 to 144.*projection=0"),
             (probes(), {"method": "lime"}, "`method` must be.*'lime'"),
         ],
     )
@@ -319,7 +319,7 @@ class TestErrors:
             space.rank("net 9")
 
     def test_measure(self):
-        with pytest.raises(ValueError, match="keeps .*'maps'.*'cka'"):
+        with pytest.raises(ValueError, match="one of .*'maps'.*'cka'"):
             ModelSpace(probes(), measures=["maps"]).affinity("cka")
 
     def test_too_few(self):

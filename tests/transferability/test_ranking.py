@@ -172,7 +172,7 @@ class TestEvaluation:
 @pytest.mark.parametrize(
     "scores, truth, k, message",
     [
-        (np.zeros((3, 2)), np.zeros((2, 3)), 1, r"\(3, 2\) and \(2, 3\)"),
+        (np.zeros((3, 2)), np.zeros((2, 3)), 1, r"\(3, 2\), \(2, 3\)"),
         (np.zeros(3), np.zeros(3), 1, "one shape"),
         (np.full((3, 2), NAN), np.zeros((3, 2)), 1, "must have a score"),
         (np.zeros((3, 2)), np.full((3, 2), NAN), 1, "No pair has a truth"),

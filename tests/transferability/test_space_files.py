@@ -44,21 +44,21 @@ def changed(arrays, key, value):
     "key, value, message",
     [
         ("of cka", lambda x: np.nan * x, "'cka' must be finite.* 32 numbers"),
-        ("of maps", lambda x: x[:, :-1], r"\(2, 16\).*shape=\(2, 15\)"),
-        ("of curves", lambda x: x[:1], r"\(2, 32\).*shape=\(1, 32\)"),
+        ("of maps", lambda x: x[:, :-1], r"\(2, 16\).*shape \(2, 15\)"),
+        ("of curves", lambda x: x[:1], r"\(2, 32\).*shape \(1, 32\)"),
         ("of graph", lambda x: x.astype("float64"), "float16.*float64"),
         ("of rsa", lambda x: x.astype(str), "float16.*<U"),
         ("of edges", lambda x: x.astype(object), "allow_pickle"),
         ("state", lambda x: "{", "JSONDecodeError"),
         ("state", lambda x: "[]", "TypeError"),
         ("probe_images", lambda x: np.nan * x, "in .0, 1."),
-        ("probe_images", lambda x: x[:3], r"\(2, 12\).*shape=\(2, 16\)"),
+        ("probe_images", lambda x: x[:3], r"\(2, 12\).*shape \(2, 16\)"),
         ("names", lambda x: [1, 2], r"list of names.*\[1, 2\]"),
         ("names", lambda x: ["a", "a"], "Names must differ"),
         ("names", lambda x: None, "list of names.*None"),
         ("dead", lambda x: {"a": 0}, "dead maps each"),
         ("dead", lambda x: {"a": 0, "b": 9}, "from 0 to 4.*dead=9"),
-        ("pool", lambda x: 3, r"\(2, 36\).*shape=\(2, 16\)"),
+        ("pool", lambda x: 3, r"\(2, 36\).*shape \(2, 16\)"),
         ("steps", lambda x: 2.5, "`steps` must be"),
         ("measures", lambda x: ["mmd"], "`measures` must be"),
         ("batch_size", lambda x: 0, "`batch_size` must be"),
@@ -88,7 +88,7 @@ def test_damaged(path, tmp_path):
         with pytest.raises(ValueError, match="must be in a file.*space.npz"):
             ModelSpace.load(path)
     for other in (tmp_path, None, 3):
-        with pytest.raises(ValueError, match="must be in a file"):
+        with pytest.raises(ValueError, match="must be .*Received: "):
             ModelSpace.load(other)
 
 

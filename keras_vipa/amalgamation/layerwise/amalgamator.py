@@ -163,7 +163,6 @@ class LayerwiseAmalgamator(Amalgamator):
         ]
         lists = align_inputs(lists)
         check_pairs(lists)
-        checks.integer("seed", seed, 0)
         if not isinstance(augmentation, keras.Layer | None):
             rule = "`augmentation` must be a `keras.Layer` or None"
             checks.fail(rule, "augmentation", augmentation)
@@ -427,7 +426,7 @@ def _checked_widths(widths, channels, num_teachers):
     if is_real:
         return [max(1, round(widths * total)) for total in channels]
     is_list = isinstance(widths, list | tuple | np.ndarray)
-    whole = is_list and all(map(_is_positive, widths))
+    whole = is_list and all(map(checks.is_integer, widths))
     if not whole or len(widths) != len(channels):
         rule = "`widths` must be a ratio or one positive number for each layer "
         checks.fail(
@@ -439,8 +438,3 @@ def _checked_widths(widths, channels, num_teachers):
             rule = f"`widths` must be at most {_MOST} times the teachers'"
             checks.fail(rule, name, width)
     return [int(width) for width in widths]
-
-
-def _is_positive(width):
-    whole = isinstance(width, numbers.Integral) and not isinstance(width, bool)
-    return whole and width > 0

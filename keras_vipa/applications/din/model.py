@@ -15,6 +15,7 @@ from keras_vipa.applications.din.pictures import as_images
 from keras_vipa.applications.din.pictures import check_amount
 from keras_vipa.applications.din.pictures import check_features
 from keras_vipa.applications.din.pictures import check_finite
+from keras_vipa.applications.din.pictures import check_pictures
 from keras_vipa.applications.din.pictures import check_sides
 from keras_vipa.applications.din.pictures import check_weights
 from keras_vipa.applications.din.pictures import lay_over
@@ -28,10 +29,7 @@ from keras_vipa.layers import ColorCode
 from keras_vipa.layers import DynamicInstanceNorm
 from keras_vipa.layers import WeightNet
 from keras_vipa.layers import WhiteningColoring
-from keras_vipa.layers.checks import as_array
-from keras_vipa.layers.checks import check_choice
-from keras_vipa.layers.checks import check_integer
-from keras_vipa.layers.checks import shown
+from keras_vipa.utils import checks
 
 # Sizes of a variant: the channels of its two levels, and the widths and taps of
 # the nets that make their kernels.
@@ -166,7 +164,7 @@ class DIN(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        check_choice("variant", variant, sorted(VARIANTS))
+        checks.choice("variant", variant, sorted(VARIANTS))
         if features is not None:
             check_features(features, STYLE_FEATURES)
         sizes = VARIANTS[variant]
@@ -290,10 +288,8 @@ class DIN(keras.Model):
 
     def call(self, inputs):
         if not isinstance(inputs, list | tuple) or len(inputs) != 2:
-            raise ValueError(
-                "`inputs` must be a list of two tensors, content and style. "
-                f"Received: inputs={shown(inputs)}"
-            )
+            rule = "`inputs` must be a list of two tensors, content and style"
+            checks.fail(rule, "inputs", inputs)
         content, style = inputs
         return self.draw_padded(content, self.encode_style(style))
 
@@ -347,10 +343,8 @@ class DIN(keras.Model):
             ValueError: If codes and weights are not as above.
         """
         if not isinstance(codes, list | tuple | np.ndarray) or not len(codes):
-            raise ValueError(
-                "`codes` must be a list of at least one code. "
-                f"Received: codes={shown(codes)}"
-            )
+            rule = "`codes` must be a list of at least one code"
+            checks.fail(rule, "codes", codes)
         codes = np.stack([self.check_code(code) for code in codes])
         weights = check_weights(weights, len(codes))
         return np.average(codes, 0, weights).astype("float32")
@@ -452,7 +446,7 @@ class DIN(keras.Model):
         """
         options = strength, preserve_color, mask, grain, tile
         codes = self.style_code(style)
-        contents = as_array("content", content)
+        contents = check_pictures(content, "content")
         single = contents.ndim != 4
         if codes.ndim == 1 or (len(codes) == 1 and not single):
             return self.transfer(contents, codes.reshape(-1), *options)
@@ -470,15 +464,11 @@ class DIN(keras.Model):
 
     def check_code(self, code):
         """A code as a float32 array; a `ValueError` if it is none."""
-        array = as_array("code", code)
         length = self.style_net.output.shape[-1]
-        is_code = array.shape == (length,) and array.dtype.kind in "fiu"
-        array = array.astype("float32") if is_code else array
-        if not is_code or not np.isfinite(array).all():
-            raise ValueError(
-                f"A code of this model must be {length} finite numbers. "
-                f"Received: {shown(array)}"
-            )
+        rule = f"A code of this model must be {length} finite numbers"
+        array = checks.array("code", code, rule, kinds="fiu").astype("float32")
+        if array.shape != (length,) or not np.isfinite(array).all():
+            checks.fail(rule, "code", array)
         return array
 
     def style_model(self, height=None, width=None):
@@ -497,7 +487,7 @@ class DIN(keras.Model):
         """
         for name, side in (("height", height), ("width", width)):
             if side is not None:
-                check_integer(name, side, SMALLEST)
+                checks.integer(name, side, SMALLEST)
         style = keras.Input((height, width, 3), name="style")
         return keras.Model(style, self.encode_style(style), name="din_style")
 

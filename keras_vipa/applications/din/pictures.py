@@ -5,10 +5,20 @@ import numpy as np
 
 from keras_vipa.applications.din.networks import SMALLEST
 from keras_vipa.applications.din.networks import STRIDE
-from keras_vipa.layers.checks import as_array
-from keras_vipa.layers.checks import check_number
-from keras_vipa.layers.checks import shown
+from keras_vipa.utils import checks
 from keras_vipa.utils.colors import LUMINANCE
+
+
+def check_pictures(pictures, name):
+    """Pictures as an array, in [0, 255] or [0, 1]; one or several."""
+    rule = (
+        f"`{name}` must be a uint8 or float array (height, width, 3) or "
+        "(n, height, width, 3)"
+    )
+    array = checks.array(name, pictures, rule, kinds=checks.PIXELS)
+    if array.ndim not in (3, 4) or array.shape[-1] != 3:
+        checks.fail(rule, name, array)
+    return array
 
 
 def as_images(pictures, name):
@@ -17,25 +27,14 @@ def as_images(pictures, name):
     Returns:
         The array, and whether it was a single picture.
     """
-    array = as_array(name, pictures)
+    array = check_pictures(pictures, name)
     images = array[None] if array.ndim == 3 else array
-    is_float = array.dtype.kind == "f"
-    if (
-        images.ndim != 4
-        or images.shape[-1] != 3
-        or not (is_float or array.dtype == "uint8")
-    ):
-        raise ValueError(
-            f"`{name}` must be a uint8 or float array (height, width, 3) or "
-            f"(n, height, width, 3). Received: shape={array.shape}, "
-            f"dtype={array.dtype}"
-        )
-    if min(images.shape[1:3]) < SMALLEST or not len(images):
-        raise ValueError(
-            f"`{name}` must be at least {SMALLEST} pixels high and wide. "
-            f"Received: shape={array.shape}"
-        )
-    images = images.astype("float32") / (1.0 if is_float else 255.0)
+    if min(images.shape[1:3]) < SMALLEST:
+        rule = f"`{name}` must be at least {SMALLEST} pixels high and wide"
+        checks.fail(rule, "shape", array.shape)
+    images = images.astype("float32") / (
+        255.0 if array.dtype == "uint8" else 1.0
+    )
     if not (np.abs(images - 0.5) <= 0.501).all():
         raise ValueError(
             f"`{name}` must be in [0, 1] if it is a float array. Received: "
@@ -64,17 +63,13 @@ def check_amount(strength, mask, size):
         ValueError: If one of them is not in [0, 1], or the mask is not of
             this size.
     """
-    check_number("strength", strength, most=1)
+    checks.number("strength", strength, most=1)
     if mask is None:
         return strength
-    array = as_array("mask", mask)
-    is_right = array.shape == tuple(size) and array.dtype.kind in "fiub"
-    array = array.astype("float32") if is_right else array
-    if not is_right or not (np.abs(array - 0.5) <= 0.5).all():
-        raise ValueError(
-            f"`mask` must be an array {tuple(size)} with values in [0, 1]. "
-            f"Received: shape={array.shape}, dtype={array.dtype}"
-        )
+    rule = f"`mask` must be an array {tuple(size)} with values in [0, 1]"
+    array = checks.array("mask", mask, rule).astype("float32")
+    if array.shape != tuple(size) or not (np.abs(array - 0.5) <= 0.5).all():
+        checks.fail(rule, "mask", array)
     return strength * array[..., None]
 
 
@@ -92,7 +87,7 @@ def make_grain(size, amount, seed=0):
     Raises:
         ValueError: If `amount` is not in [0, 1].
     """
-    check_number("grain", amount, most=1)
+    checks.number("grain", amount, most=1)
     noise = np.random.default_rng(seed).standard_normal((*size, 1), "float32")
     return np.float32(amount) * noise
 
@@ -122,40 +117,28 @@ def check_features(features, names):
     outputs = getattr(features, "output", None)
     outputs = outputs if isinstance(outputs, dict) else {}
     if not isinstance(features, keras.Model) or not set(names) <= set(outputs):
-        raise ValueError(
-            "`features` must be a `keras.Model` of images to a dict with "
-            f"{names}, as `VGGFeatures` is. "
-            f"Received: features={shown(features)}"
+        rule = (
+            f"`features` must be a `keras.Model` of images to a dict of {names}"
         )
+        checks.fail(f"{rule}, as `VGGFeatures` is", "features", features)
 
 
 def check_sides(height, width):
     """Raise a `ValueError` unless a whole network can have these sides."""
-    for side in (height, width):
-        is_whole = isinstance(side, int | np.integer)
-        fits = is_whole and side >= SMALLEST and side % STRIDE == 0
-        if side is not None and not fits:
-            raise ValueError(
-                f"Height and width must be multiples of {STRIDE}, at least "
-                f"{SMALLEST}. Received: height={shown(height)}, "
-                f"width={shown(width)}"
-            )
+    for name, side in (("height", height), ("width", width)):
+        if side is not None and checks.integer(name, side, SMALLEST) % STRIDE:
+            checks.fail(f"`{name}` must be a multiple of {STRIDE}", name, side)
 
 
 def check_weights(weights, count):
     """Weights of a mixture as a float64 array, equal ones for `None`."""
     given = np.ones(count) if weights is None else weights
-    array = as_array("weights", given)
-    is_list = array.shape == (count,) and array.dtype.kind in "fiu"
-    if not is_list or not (array >= 0).all():
-        raise ValueError(
-            f"`weights` must be {count} numbers of at least 0, one for each "
-            f"code. Received: weights={shown(array.tolist())}"
-        )
+    rule = f"`weights` must be {count} numbers of at least 0, one for each code"
+    array = checks.array("weights", given, rule, kinds="fiu")
+    if array.shape != (count,) or not (array >= 0).all():
+        checks.fail(rule, "weights", array.tolist())
     array = array.astype("float64")
     if not 0 < array.sum() < np.inf:
-        raise ValueError(
-            "`weights` must have a positive sum. "
-            f"Received: weights={array.tolist()}"
-        )
+        rule = "`weights` must have a positive, finite sum"
+        checks.fail(rule, "weights", array.tolist())
     return array

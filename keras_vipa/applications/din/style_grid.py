@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from keras_vipa.layers.checks import as_array
-from keras_vipa.layers.checks import shown
+from keras_vipa.utils import checks
 
 
 def style_grid(model, photographs, styles, size=None, grain=0.0):
@@ -29,17 +28,13 @@ def style_grid(model, photographs, styles, size=None, grain=0.0):
     lists = {"photographs": photographs, "styles": styles}
     for name, pictures in lists.items():
         if not isinstance(pictures, list | tuple) or not pictures:
-            raise ValueError(
-                f"`{name}` must be a list of at least one picture. "
-                f"Received: {name}={shown(pictures)}"
-            )
+            rule = f"`{name}` must be a list of at least one picture"
+            checks.fail(rule, name, pictures)
+        rule = f"`{name}` must be uint8 arrays (height, width, 3)"
         for picture in pictures:
-            array = as_array(name, picture)
-            if array.shape[2:] != (3,) or array.dtype != "uint8":
-                raise ValueError(
-                    f"`{name}` must be uint8 arrays (height, width, 3). "
-                    f"Received: {shown(array)}"
-                )
+            array = checks.array(name, picture, rule, 3, kinds=("uint8",))
+            if array.shape[2] != 3:
+                checks.fail(rule, name, array)
     # Here, since importing the package leaves Pillow alone.
     from keras_vipa.utils.images import fit_picture
 

@@ -3,9 +3,7 @@
 import keras
 import numpy as np
 
-from keras_vipa.layers.checks import check_integer
-from keras_vipa.layers.checks import check_number
-from keras_vipa.layers.checks import shown
+from keras_vipa.utils import checks
 
 
 class StylePairs(keras.utils.PyDataset):
@@ -51,9 +49,9 @@ class StylePairs(keras.utils.PyDataset):
         _check_part("contents", contents, "content")
         _check_part("styles", styles, "style")
         for name, value in (("batch_size", batch_size), ("steps", steps)):
-            check_integer(name, value)
-        check_integer("seed", seed, 0)
-        check_number("grain", grain)
+            checks.integer(name, value)
+        checks.integer("seed", seed, 0)
+        checks.number("grain", grain)
         self.parts = contents, styles
         self.grain = grain
         self.batch_size = batch_size
@@ -75,7 +73,7 @@ class StylePairs(keras.utils.PyDataset):
 
     def set_epoch(self, epoch):
         """Use the pairs of this epoch from now on."""
-        check_integer("epoch", epoch, 0)
+        checks.integer("epoch", epoch, 0)
         self.epoch = epoch
 
     def __len__(self):
@@ -110,8 +108,6 @@ def _check_part(argument, part, prefix):
     images = part.get(prefix) if is_dict else None
     is_batch = images is None or len(getattr(images, "shape", ())) == 4
     if len(counts) > 1 or 0 in counts or not is_batch:
-        raise ValueError(
-            f"`{argument}` must be a dict with '{prefix}', images (n, height, "
-            "width, 3), of arrays of one length. "
-            f"Received: {argument}={shown(part)}"
-        )
+        rule = f"`{argument}` must be a dict of arrays of one length, with "
+        rule += f"'{prefix}', images (n, height, width, 3)"
+        checks.fail(rule, argument, part)

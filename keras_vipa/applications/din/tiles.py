@@ -19,7 +19,7 @@ from keras_vipa.layers import DoubleSize2D
 from keras_vipa.layers import DynamicInstanceNorm
 from keras_vipa.layers import ReflectionPadding2D
 from keras_vipa.layers import WhiteningColoring
-from keras_vipa.layers.checks import check_integer
+from keras_vipa.utils import checks
 
 
 def draw_in_tiles(model, image, code, tile):
@@ -56,7 +56,7 @@ def check_tile(model, tile):
             "A panorama cannot be drawn in tiles. "
             f"Received: model.sampling={model.sampling!r}"
         )
-    check_integer("tile", tile, SMALLEST)
+    checks.integer("tile", tile, SMALLEST)
 
 
 def _halos(model):

@@ -8,13 +8,11 @@ from keras import ops
 from keras_vipa.applications.din.model import DIN
 from keras_vipa.applications.din.style_pairs import StylePairs
 from keras_vipa.applications.vgg_features import FEATURES
-from keras_vipa.layers.checks import check_choice
-from keras_vipa.layers.checks import check_number
-from keras_vipa.layers.checks import shown
 from keras_vipa.layers.dynamic_instance_norm import instance_norm
 from keras_vipa.training import PhasedModel
 from keras_vipa.training.batches import in_blocks
 from keras_vipa.training.phased_model import mean_of_each
+from keras_vipa.utils import checks
 from keras_vipa.utils.colors import LUMINANCE
 
 # Of the terms of the loss.
@@ -133,21 +131,17 @@ class DINTrainer(PhasedModel):
         **kwargs,
     ):
         if not isinstance(model, DIN):
-            raise ValueError(
-                f"`model` must be a `DIN`. Received: model={shown(model)}"
-            )
+            checks.fail("`model` must be a `DIN`", "model", model)
         loss_weights = {} if loss_weights is None else loss_weights
         is_dict = isinstance(loss_weights, dict)
         if not is_dict or not set(loss_weights) <= set(WEIGHTS):
-            raise ValueError(
-                f"Loss terms are {sorted(WEIGHTS)}, of which `loss_weights` is "
-                f"a dict. Received: loss_weights={shown(loss_weights)}"
-            )
+            rule = f"`loss_weights` must be a dict of some of {sorted(WEIGHTS)}"
+            checks.fail(rule, "loss_weights", loss_weights)
         for term, weight in loss_weights.items():
-            check_number(f"loss_weights['{term}']", weight)
-        check_number("learning_rate", learning_rate)
+            checks.number(f"loss_weights['{term}']", weight)
+        checks.number("learning_rate", learning_rate)
         weights = {**WEIGHTS, **loss_weights}
-        check_choice("phase", phase, ("reconstruct", "stylize"))
+        checks.choice("phase", phase, ("reconstruct", "stylize"))
         phases = {
             "reconstruct": {"photograph": weights["photograph"]},
             "stylize": {
