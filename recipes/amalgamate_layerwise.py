@@ -122,8 +122,7 @@ def train_on_few(args, data, seed):
 
 def scores_of_teachers(amalgamator, images, labels, seed):
     """Scoreboard with a row for each teacher, and for all side by side."""
-    features = amalgamator.teacher_features.predict(images, verbose=0)
-    logits = features["logits"]
+    logits = amalgamator.teacher_features.predict(images, verbose=0)["logits"]
     if not np.isfinite(logits).all():
         raise ValueError("The scores of teachers must be finite on the images.")
     score = metrics.by_part(metrics.accuracy, labels, amalgamator.slices)

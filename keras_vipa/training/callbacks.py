@@ -125,11 +125,12 @@ class TimedRate(keras.callbacks.Callback):
 
 
 class FiniteGuard(keras.callbacks.Callback):
-    """Stops training with an error as soon as a loss is not finite.
+    """Stops training with an error if a loss or a weight is not finite.
 
     A context of `fit`: at its end, after an error of this callback, the weights
     are those of the last epoch in which all losses, which are computed before
-    each update, were finite. The error has the model as its attribute `model`.
+    each update, and all weights after it were finite. The error has the model
+    as its attribute `model`.
 
     Args:
         phase: string. Name of the phase, for the message.
@@ -163,9 +164,12 @@ class FiniteGuard(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         bad = [name for name, value in logs.items() if not math.isfinite(value)]
+        before = self.good
         if not bad:
             self._keep()
-            return
+            if all(np.isfinite(value).all() for value in self.good):
+                return
+            bad, self.good = ["a weight"], before
         error = FloatingPointError(
             f"Training stopped in phase '{self.phase}', epoch {epoch + 1}, "
             f"because {', '.join(bad)} is not finite; the weights are those "

@@ -354,6 +354,18 @@ class TestPhases:
         for old, new in zip(before, model.student.get_weights()):
             np.testing.assert_array_equal(old, new)
 
+    def test_a_last_step_to_weights_that_are_not_finite(self):
+        """Its losses, which are computed before it, do not tell."""
+        model = Pair()
+        before = model.student.get_weights()
+        optimizers = {"last": keras.optimizers.SGD(float("nan"))}
+        with pytest.raises(FloatingPointError, match="because a weight"):
+            model.fit_stages(
+                vectors(4), {"last": 1}, optimizers=optimizers, verbose=0
+            )
+        for old, new in zip(before, model.student.get_weights()):
+            np.testing.assert_array_equal(old, new)
+
     def test_time(self, monkeypatch):
         """The rate follows the clock, and the end comes before the epochs."""
         seconds = itertools.count()
