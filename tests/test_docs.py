@@ -326,8 +326,9 @@ def small_data(monkeypatch, eager):
     monkeypatch.setattr(datasets, "style_samples", lambda: samples)
     fit_stages = PhasedModel.fit_stages
 
-    def fit_once(self, data, epochs, **options):
-        return fit_stages(self, data, dict.fromkeys(epochs, 1), **options)
+    def fit_once(self, data, epochs, *more, **options):
+        once = dict.fromkeys(epochs, 1)
+        return fit_stages(self, data, once, *more, **options)
 
     monkeypatch.setattr(PhasedModel, "fit_stages", fit_once)
 

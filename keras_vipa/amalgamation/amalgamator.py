@@ -22,7 +22,7 @@ class Amalgamator(PhasedModel):
         white: float. What white is in the images that the teachers take: 1.0,
             or 255.0 if they were trained on 0..255. Arrays of uint8 are
             scaled to it, and images that are clearly in another range are
-            refused (`keras_vipa.utils.images.to_range`).
+            refused (`keras_vipa.utils.ranges.to_range`).
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
     """
 

