@@ -197,7 +197,8 @@ def test_sheet(recipe, model, codes, kept):
     photo = read_picture("photo.png")
     np.testing.assert_array_equal(sheet[17:50, 8:54], photo)
     third = model.transfer(photo, codes[2])
-    np.testing.assert_array_equal(sheet[75:108, 62:108], third)
+    # A level apart where rounding decides.
+    np.testing.assert_allclose(sheet[75:108, 62:108].astype(int), third, atol=1)
     assert (sheet[8:17, 8:54] == 255).all()
     assert (sheet[8:9, 62:63] == 255).all() == kept
 
@@ -209,7 +210,8 @@ def test_sheet_with_strengths(recipe, model, codes):
     drawn = [model.transfer(photo, c, s) for c, s in zip(codes, (0, 0.5, 1))]
     for picture in (photo, *drawn):
         parts = np.lib.stride_tricks.sliding_window_view(sheet, picture.shape)
-        assert (parts == picture).all(axis=(-3, -2, -1)).any()
+        off = np.abs(parts.astype(int) - picture)
+        assert (off <= 1).all(axis=(-3, -2, -1)).any()
 
 
 def test_pictures_of_the_package(recipe, module, monkeypatch, tmp_path):
@@ -346,8 +348,8 @@ def test_errors(recipe, tmp_path, capsys, options, message):
 
 
 def test_bomb(recipe, monkeypatch, capsys):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5000)
-    Image.new("RGB", (90, 90)).save("bomb.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50_000)
+    Image.new("RGB", (300, 300)).save("bomb.png")
     with pytest.raises(SystemExit) as stopped:
         recipe("bomb.png", STYLES[0])
     assert stopped.value.code == 2
