@@ -13,8 +13,13 @@ import pytest
 # Before Keras is imported, here and in the processes that tests start.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["MPLBACKEND"] = "Agg"
-# On JAX, two devices for what is trained on several.
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+# On JAX, two devices for what is trained on several, and steps that are sooner
+# compiled than they are fast.
+os.environ["XLA_FLAGS"] = (
+    "--xla_force_host_platform_device_count=2 "
+    "--xla_backend_optimization_level=0 "
+    "--xla_llvm_disable_expensive_passes=true"
+)
 
 
 def pytest_collection_modifyitems(config, items):
