@@ -9,6 +9,10 @@ from keras_vipa.applications.din import tiles
 
 CLOSE = 1e-4
 
+# Which part is drawn when is plain Python; drawing itself is tried on JAX in
+# the tests of DIN.
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture(scope="module", params=["mobile", "base"])
 def model(request):

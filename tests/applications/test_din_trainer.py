@@ -264,6 +264,7 @@ class TestProperties(TestCase):
         targets = {**outputs["targets"], "grain": grain}
         self.assert_all_close(others["targets"], targets)
 
+    @pytest.mark.tensorflow
     def test_photograph_is_of_a_quarter_of_the_batch(self, model):
         trainer = DINTrainer(model, phase="stylize")
         shapes = [trainer(batch_of(n))["photograph"].shape for n in (1, 4, 5)]
@@ -302,6 +303,7 @@ class TestTraining(TestCase):
         assert logged["photograph"] > 0
         assert set(logged) == {"loss", *weights}
 
+    @pytest.mark.tensorflow
     def test_reconstruct(self, model):
         trainer = compiled(model, 1e-2, loss_weights={"photograph": 7.0})
         # Pairs as in the recipe, of 8-bit pictures.
@@ -360,6 +362,7 @@ class TestTraining(TestCase):
             losses.append(trainer.train_on_batch(batch, return_dict=True))
         assert losses[1] == pytest.approx(losses[0], rel=1e-3)
 
+    @pytest.mark.tensorflow
     def test_black_pictures_leave_the_weights_finite(self, model):
         trainer = compiled(model, phase="stylize")
         black = np.zeros((1, 32, 32, 3), "float32")
