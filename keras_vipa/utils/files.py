@@ -45,9 +45,10 @@ def written_beside(path, marker=None):
     path = pathlib.Path(path)
     check_target(path, marker)
     target = pathlib.Path(os.path.realpath(path))
-    with _hidden(target.parent, path) as hidden:
+    with _hidden(target.parent, path.parent) as hidden:
         part = hidden / path.name
         yield part
+        _check_kind(part, path)
         _replace(part, path, marker)
 
 
@@ -75,7 +76,7 @@ def written_together(folder):
     >>> folder.cleanup()
     """
     folder = pathlib.Path(folder)
-    with _hidden(folder, folder / "file") as parts:
+    with _hidden(folder, folder) as parts:
         yield parts
         pairs = [(part, folder / part.name) for part in parts.iterdir()]
         for part, path in pairs:
@@ -128,8 +129,8 @@ def kind_of(path):
 
 
 @contextlib.contextmanager
-def _hidden(folder, path):
-    """A new folder for parts; errors say where these would have gone."""
+def _hidden(folder, shown):
+    """A new folder in another one, which errors show in its place."""
     with tempfile.TemporaryDirectory(prefix=".", dir=folder) as hidden:
         try:
             yield pathlib.Path(hidden)
@@ -137,8 +138,7 @@ def _hidden(folder, path):
             message = str(error)
             if hidden not in message:
                 raise
-            shown = str(path.parent)
-            raise OSError(message.replace(hidden, shown)) from error
+            raise OSError(message.replace(hidden, str(shown))) from error
 
 
 def _check_kind(part, path):
@@ -153,7 +153,6 @@ def _check_kind(part, path):
 
 
 def _replace(part, path, marker=None):
-    _check_kind(part, path)
     target = pathlib.Path(os.path.realpath(path))
     if marker is None:
         if target.exists():
