@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 from amalgamation import networks
 from test_case import TestCase
-from training.shared import STRATEGIES
+from training.shared import on_one_and_on_all
+from training.shared import several_devices
 
 from keras_vipa.amalgamation import LayerwiseAmalgamator
 from keras_vipa.amalgamation import amalgamate_incrementally
-from keras_vipa.training.strategies import strategy_scope
 
 EPOCHS = {"autoencoders": 2, "layers": 2, "joint": 2}
 
@@ -604,11 +604,7 @@ class TestTwoDevices(TestCase):
         )
         return history, amalgamator.student.get_weights()
 
-    @pytest.mark.skipif(
-        keras.backend.backend() not in STRATEGIES, reason="no strategy"
-    )
+    @several_devices
     def test_they_equal_one(self):
-        one = self.train()
-        with strategy_scope(STRATEGIES[keras.config.backend()]):
-            two = self.train()
+        one, two = on_one_and_on_all(self.train)
         self.assert_all_close(one, two, rtol=1e-5, atol=1e-5)

@@ -8,7 +8,6 @@ import runpy
 import warnings
 
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -56,7 +55,7 @@ def marked(path):
 
 
 @pytest.mark.parametrize("recipe", map(marked, RECIPES))
-def test_recipe(recipe, tmp_path, monkeypatch):
+def test_recipe(recipe, tmp_path, monkeypatch, request):
     # Run from elsewhere: nothing may depend on the current folder.
     output = tmp_path / "output"
     output.mkdir()
@@ -65,7 +64,8 @@ def test_recipe(recipe, tmp_path, monkeypatch):
     arguments = [str(recipe), "--smoke", "--output", str(output)]
     monkeypatch.setattr("sys.argv", arguments)
     monkeypatch.setattr("warnings.formatwarning", warnings.formatwarning)
-    tf.config.run_functions_eagerly(recipe.stem in EAGER)
+    if recipe.stem in EAGER:
+        request.getfixturevalue("eager")
     runpy.run_path(str(recipe), run_name="__main__")
     check_output(output)
     # What a build makes is no picture.

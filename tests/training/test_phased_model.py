@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from keras import ops
 from test_case import TestCase
-from training.shared import STRATEGIES
 from training.shared import Interrupt
+from training.shared import on_one_and_on_all
+from training.shared import several_devices
 
 from keras_vipa.training import Batches
 from keras_vipa.training import PhasedModel
 from keras_vipa.training.batches import in_blocks
-from keras_vipa.training.strategies import strategy_scope
 
 EPOCHS = {"both": 3, "last": 3}
 
@@ -710,13 +710,9 @@ class TestTwoDevices(TestCase):
         weights = pair.student.get_weights() + scalars.get_weights()
         return weights, history.history
 
-    @pytest.mark.skipif(
-        keras.backend.backend() not in STRATEGIES, reason="no strategy"
-    )
+    @several_devices
     def test_they_equal_one(self):
-        one = self.train()
-        with strategy_scope(STRATEGIES[keras.config.backend()]):
-            two = self.train()
+        one, two = on_one_and_on_all(self.train)
         self.assert_all_close(one, two, rtol=1e-4)
 
 
