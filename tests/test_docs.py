@@ -2,25 +2,22 @@
 
 import contextlib
 import doctest
-import functools
 import importlib
 import io
 import itertools
 import pathlib
 import re
-import runpy
 import shlex
-import sys
 from unittest import mock
 
 import keras
 import numpy as np
 import pytest
+from recipe_parsers import parser_of
 
 import keras_vipa
 from keras_vipa.applications.weights import WEIGHTS
 from keras_vipa.training import PhasedModel
-from keras_vipa.utils import recipe
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -180,26 +177,6 @@ def missing_paths(text, path, root=ROOT):
     return found
 
 
-@functools.cache
-def parser_of(path):
-    """The parser of a recipe, whose file is run up to its last line."""
-    found = []
-
-    def keep(*arguments, **options):
-        options.pop("writes", None)
-        found.append(recipe.make_parser(*arguments, **options))
-        # An option has to be written out.
-        found[0].allow_abbrev = False
-
-    if "recipe.run(" in read(path):
-        with (
-            mock.patch.object(recipe, "run", keep),
-            mock.patch.object(sys, "path", [str(path.parent), *sys.path]),
-        ):
-            runpy.run_path(str(path), run_name="__main__")
-    return found[0] if found else None
-
-
 def recipes_called(text, root=ROOT):
     """Pairs of the path and the arguments of each recipe in the commands."""
     found = []
@@ -219,11 +196,12 @@ def wrong_commands(text, path, root=ROOT):
     if path.with_suffix(".py").exists():
         called.append((path.with_suffix(".py"), ["--help"]))
     for script, arguments in called:
-        parser = script.exists() and parser_of(script)
-        if not parser:
+        known = script.exists() and parser_of(script)
+        if not known:
             name = script.relative_to(root).as_posix()
             found.append(f"{name}: no such recipe")
             continue
+        parser, _ = known
         options |= set(parser._option_string_actions)
         said = io.StringIO()
         with (
@@ -286,9 +264,9 @@ def test_page(path):
 
 def test_commands_of_recipes_and_weights():
     texts = {
-        path: parser.description or ""
+        path: known[0].description or ""
         for path in RECIPES
-        if (parser := parser_of(path))
+        if (known := parser_of(path))
     }
     cards = WEIGHTS.items()
     texts |= {ROOT / name: f"`{card['command']}`" for name, card in cards}

@@ -4,9 +4,9 @@ Recipes and options enter by themselves, from the parsers.
 """
 
 import pytest
+from recipe_parsers import parser_of
 from test_case import ROOT
 
-from keras_vipa.utils import recipe as frame
 from keras_vipa.utils import types
 
 RECIPES = [
@@ -26,23 +26,6 @@ BAD = {
 PLACES = (types.file, types.folder, types.folder_or_tfds)
 
 pytestmark = pytest.mark.tensorflow
-
-
-def parser_of(recipe, monkeypatch):
-    """The parser that `recipe.run` makes, and how it was called."""
-    calls = []
-    monkeypatch.setattr(
-        frame, "run", lambda *args, **more: calls.append((args, more))
-    )
-    source = recipe.__spec__.loader.get_data(recipe.__file__).decode()
-    last = source[source.index('if __name__ == "__main__":') :]
-    exec(compile(last, recipe.__file__, "exec"), {**vars(recipe), **MAIN})
-    ((args, more),) = calls
-    more.pop("writes", None)
-    return frame.make_parser(*args, **more), args, more
-
-
-MAIN = {"__name__": "__main__"}
 
 
 def bad_values(action, original):
@@ -66,9 +49,8 @@ def original_types(options):
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_one_line(path, load_recipe, monkeypatch, tmp_path, capsys):
-    recipe = load_recipe(path.stem)
-    parser, (_, options), _ = parser_of(recipe, monkeypatch)
+def test_one_line(path, monkeypatch, tmp_path, capsys):
+    parser, options = parser_of(path)
     monkeypatch.chdir(tmp_path)
     originals = original_types(options) | {"seeds": types.seed}
     tried = 0
@@ -92,10 +74,10 @@ def test_one_line(path, load_recipe, monkeypatch, tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_defaults_are_allowed(load_recipe, monkeypatch):
+def test_defaults_are_allowed():
     """The rules refuse nothing of what recipes do by themselves."""
     for path in RECIPES:
-        parser, _, _ = parser_of(load_recipe(path.stem), monkeypatch)
+        parser, _ = parser_of(path)
         for action in parser._actions:
             if action.option_strings and action.default is not None:
                 values = action.default
