@@ -137,7 +137,8 @@ def run_seed(args, seed, task, backup):
     """Train for one seed; returns rows, amalgamator, images."""
     models, train, test, groups = task
     models = models or teachers_of(args, train, groups, seed)
-    x, x_test = train.array() * args.white, test.array() * args.white
+    channels = models[0].input_shape[-1]
+    x, x_test = (args.white * s.array(None, channels) for s in (train, test))
     fit = {"backup_dir": backup / f"layerwise_{seed}"}
     if args.patience:
         x, more = training.hold_back(x, args.patience)
@@ -179,8 +180,7 @@ def run_seed(args, seed, task, backup):
 def write(args, last, results, curves, measures):
     """Networks, summary as a table and a picture, and the report, together."""
     columns = {"parts": 100, "joint": 100, "seconds": 1}
-    same = ["model", "parameters", "ratio"]
-    summary = scoreboard.summarize(results, same, columns)
+    summary = scoreboard.summarize(results, scoreboard.OF_A_MODEL, columns)
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), layout="tight")
     draw_width_curves(axes[0], curves)
     label = f"{measures} in %"

@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_vipa.utils import checks
+from keras_vipa.utils.colors import LUMINANCE
 
 # More classes than anyone has names for; a larger number is an id.
 MAX_CLASSES = 10**6
@@ -152,22 +153,27 @@ class ImageSet:
             f"classes={labels})"
         )
 
-    def array(self, index=None):
+    def array(self, index=None, channels=3):
         """Return images as the networks of this package take them.
 
         Args:
             index: int, slice, index array or boolean mask. Which images.
                 Defaults to all of them.
+            channels: int. 3 for RGB, or 1 for greyscale (luminance).
 
         Returns:
-            A float32 array `(n, height, width, 3)`, RGB in [0, 1]; without
+            A float32 array `(n, height, width, channels)` in [0, 1]; without
             the first axis if `index` is an int.
 
         Raises:
-            ValueError: If `index` does not fit the number of images.
+            ValueError: If `index` does not fit the number of images, or
+                `channels` is neither 1 nor 3.
         """
+        if checks.integer("channels", channels) not in (1, 3):
+            checks.fail("`channels` must be 1 or 3", "channels", channels)
         images = self.images if index is None else self._at(index)
-        return images.astype("float32") / np.float32(255.0)
+        images = images.astype("float32") / np.float32(255.0)
+        return images if channels == 3 else images @ LUMINANCE[:, np.newaxis]
 
     def y(self, label=None):
         """Return a label as an array.

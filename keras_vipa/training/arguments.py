@@ -81,8 +81,8 @@ def check_options(
         checks.number("minutes", minutes, above=True)
     if backup_dir is not None:
         check_folder("backup_dir", backup_dir)
-    if jit_compile not in (True, False, "auto"):
-        rule = "`jit_compile` must be True, False or 'auto'"
+    if jit_compile not in (None, True, False, "auto"):
+        rule = "`jit_compile` must be True, False, 'auto' or None"
         checks.fail(rule, "jit_compile", jit_compile)
     is_list = isinstance(callbacks, list | tuple)
     known = keras.callbacks.Callback

@@ -190,7 +190,7 @@ class PhasedModel(keras.Model):
         cache_dtype="float32",
         minutes=None,
         backup_dir=None,
-        jit_compile=False,
+        jit_compile=None,
         callbacks=(),
         validation_data=None,
         verbose="auto",
@@ -224,7 +224,9 @@ class PhasedModel(keras.Model):
                 The attribute `backup_seconds` is the least time between two
                 backups; 0 for one an epoch.
             jit_compile: boolean, or `"auto"`, as in `compile`. Whether XLA
-                compiles the training step.
+                compiles the training step. Defaults to `None`: on JAX only,
+                which runs a step that is not compiled one operation after
+                the other.
             callbacks: list of `keras.callbacks.Callback` for every phase.
             validation_data: as `data`, or a tuple of that and labels. What is
                 evaluated after each epoch, for callbacks such as
@@ -249,6 +251,8 @@ class PhasedModel(keras.Model):
         check_options(*options, minutes, backup_dir, jit_compile, callbacks)
         check_data(data, labels, validation_data)
         clock = minutes and Clock(minutes)
+        if jit_compile is None:
+            jit_compile = keras.config.backend() == "jax"
         histories = {}
         for phase in [phase for phase in self.phases if epochs.get(phase)]:
             self.set_phase(phase)
@@ -256,14 +260,13 @@ class PhasedModel(keras.Model):
             if backup and backup.load_finished():
                 continue
             batches = self.phase_batches(data, labels, *options)
+            steps = 0 if clock else _number_of_batches(batches) * epochs[phase]
             optimizer = (optimizers or {}).get(phase)
-            if optimizer is None:
-                steps = _number_of_batches(batches) * epochs[phase]
-                optimizer = self.default_optimizer(None if clock else steps)
+            optimizer = optimizer or self.default_optimizer(steps)
             self.compile(optimizer, jit_compile=jit_compile)
             own = self._callbacks(batches, optimizer, clock, backup, verbose)
             with FiniteGuard(phase) as guard:
-                history = self.fit(
+                histories[phase] = self.fit(
                     batches,
                     epochs=epochs[phase],
                     shuffle=False,
@@ -271,9 +274,8 @@ class PhasedModel(keras.Model):
                     validation_batch_size=batch_size,
                     callbacks=[guard, *own, *callbacks],
                     verbose=0,
-                )
+                ).history
             self.finish_phase()
-            histories[phase] = history.history
             if backup:
                 backup.save_finished()
         return histories

@@ -23,10 +23,10 @@ def dense_teacher(num_classes, hidden=(5,), inputs=4):
     )
 
 
-def conv_teacher(num_classes, widths=(4, 6), size=8, end="linear"):
+def conv_teacher(num_classes, widths=(4, 6), size=8, end="linear", channels=3):
     return keras.Sequential(
         [
-            keras.Input((size, size, 3)),
+            keras.Input((size, size, channels)),
             layers.Conv2D(
                 widths[0], 3, padding="same", activation="relu", name="conv_1"
             ),

@@ -50,6 +50,14 @@ class TestImageSet:
         )
         assert small_set().array(2).shape == (2, 3, 3)
 
+    def test_greyscale_is_the_luminance(self):
+        images = np.array([255, 0, 0, 0, 255, 0, 51, 51, 51], "uint8")
+        array = ImageSet(images.reshape(1, 1, 3, 3)).array(channels=1)
+        assert array.shape == (1, 1, 3, 1) and array.dtype == "float32"
+        np.testing.assert_allclose(array.ravel(), [0.299, 0.587, 0.2], 1e-6)
+        with pytest.raises(ValueError, match="must be 1 or 3.*channels=2"):
+            small_set().array(channels=2)
+
     def test_the_only_label_is_the_default(self):
         images = np.zeros((2, 1, 1, 3), "uint8")
         assert ImageSet(images, {"a": [0, 1]}).label == "a"

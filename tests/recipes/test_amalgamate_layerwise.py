@@ -35,7 +35,8 @@ def recipe(load_recipe, eager, monkeypatch, tmp_path):
 def teachers(tmp_path):
     paths = []
     for number, classes in enumerate((2, 3, 2)):
-        model = networks.randomize(networks.conv_teacher(classes), number)
+        model = networks.conv_teacher(classes, channels=1)
+        networks.randomize(model, number)
         paths.append(tmp_path / f"{number}.keras")
         model.save(paths[-1])
     return paths
@@ -53,6 +54,7 @@ def pictures(tmp_path):
 def test_own_classifiers_and_pictures(
     recipe, teachers, pictures, tmp_path, capsys
 ):
+    """Of another size, and in colour, while the classifiers want grey."""
     report = recipe(
         "--teachers", *teachers, "--images", pictures, "--patience", 1
     )
@@ -107,9 +109,10 @@ def test_files_that_are_not_models(recipe, pictures, tmp_path, capsys):
 
 def test_teachers_that_do_not_fit(recipe, teachers, pictures, tmp_path, capsys):
     other_size = tmp_path / "other_size.keras"
-    networks.conv_teacher(2, size=10).save(other_size)
+    networks.conv_teacher(2, size=10, channels=1).save(other_size)
     other_layers = tmp_path / "other_layers.keras"
-    networks.normalized_teacher(2).save(other_layers)
+    dense = [keras.layers.Flatten(), *map(keras.layers.Dense, (5, 2))]
+    keras.Sequential([keras.Input((8, 8, 1)), *dense]).save(other_layers)
     for others, message in (
         ([], "at least two teachers. Received: 1"),
         ([other_size], "All teachers must take images of one size"),

@@ -1,6 +1,7 @@
 """The frame of all training, shown by small models of each kind."""
 
 import itertools
+import types
 
 import keras
 import numpy as np
@@ -368,8 +369,8 @@ class TestPhases:
 
     def test_time(self, monkeypatch):
         """The rate follows the clock, and the end comes before the epochs."""
-        seconds = itertools.count()
-        monkeypatch.setattr("time.monotonic", lambda: next(seconds))
+        clock = types.SimpleNamespace(monotonic=itertools.count().__next__)
+        monkeypatch.setattr("keras_vipa.training.callbacks.time", clock)
         model, rates = Pair(), []
 
         class Rates(keras.callbacks.Callback):
