@@ -2,9 +2,9 @@
 
     python recipes/build/export_din.py --output saved_models
 
-The style part turns a picture of any size into a code; the transfer part draws
-a picture with a code, for each of `--sizes` and, as `any`, for every size that
-is a multiple of 4. Both take RGB in [0, 1] as float32, in all precisions; codes
+The style part turns a picture of `--style-size` into a code; the transfer part
+draws a picture with a code, for each of `--sizes` and, as `any`, for every size
+that is a multiple of 4. Both take RGB in [0, 1] as float32, in all precisions; codes
 cross as one tensor. Int8 is calibrated on `--content` and `--style`, or on the
 pictures of the package. Printed: bytes, and the largest and mean absolute
 difference to Keras on four of these pictures; for the style part, whose codes
@@ -72,7 +72,8 @@ def main(args):
     styles = read(args.style, "paintings", args.style_size, args.samples)
     codes = np.asarray(model.style_code(styles))
     photograph = read(args.content, "photographs", ANY_SIZE, 1)[0]
-    jobs = [("style", None, model.style_model(), {"style": styles})]
+    size = args.style_size
+    jobs = [("style", size, model.style_model(size, size), {"style": styles})]
     for size in (*args.sizes, None):
         photographs = read(
             args.content, "photographs", size or ANY_SIZE, args.samples
@@ -83,13 +84,12 @@ def main(args):
         jobs.append(("transfer", size or "any", transfer, samples))
     rows = []
     for part, size, network, samples in jobs:
-        label = f"_{size}" if size else ""
         few = {key: value[:4] for key, value in samples.items()}
         expected = model_outputs(network, few)
         if part == "style":
             right = [model.transfer(photograph, code) for code in expected]
         for precision in args.precisions:
-            name = f"din_{args.variant}_{part}{label}_{precision}.tflite"
+            name = f"din_{args.variant}_{part}_{size}_{precision}.tflite"
             path = export.to_litert(
                 network,
                 args.output / name,

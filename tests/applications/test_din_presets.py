@@ -34,7 +34,7 @@ def samples():
 def test_all_files_are_there():
     names = {path.name for path in FILES}
     for precision in ("float16", "int8"):
-        assert f"din_mobile_style_{precision}.tflite" in names
+        assert f"din_mobile_style_256_{precision}.tflite" in names
         for size in (256, 384, 512, "any"):
             assert f"din_mobile_transfer_{size}_{precision}.tflite" in names
 
@@ -64,7 +64,7 @@ def draw(model, samples, code):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_litert_agrees_with_keras(path, draw, code, painting):
-    *_, part, precision = path.stem.split("_")
+    *_, part, size, precision = path.stem.split("_")
     if part == "style":
         style = painting[None].astype("float32") / 255.0
         actual, expected = export.run_litert(path, style), code[None]
@@ -73,14 +73,13 @@ def test_litert_agrees_with_keras(path, draw, code, painting):
         colors = np.abs(actual - expected)[:, -13:]
         assert colors.max() < 0.02 < np.abs(expected[:, -13:]).mean()
     else:
-        content, expected = draw(320 if part == "any" else int(part))
+        content, expected = draw(320 if size == "any" else int(size))
         inputs = {"content": content, "code": code[None]}
         actual = export.run_litert(path, inputs)
         scale = 1.0
     difference = np.abs(actual - expected) / scale
     if precision == "int8":
-        name = "style" if part == "style" else "transfer"
-        assert difference.mean() <= INT8_LIMITS[name]
+        assert difference.mean() <= INT8_LIMITS[part]
     else:
         assert difference.max() <= FLOAT16_LIMIT
 

@@ -128,7 +128,7 @@ def test_export(
     cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows]
     assert [row[0] for row in cells] == [
         f"din_mobile_{part}_{precision}.tflite"
-        for part in ("style", "transfer_any")
+        for part in ("style_32", "transfer_any")
         for precision in ("float32", "int8")
     ]
     for name, size, largest, mean, drawing in cells:
