@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import errno
 import inspect
 import logging
 import os
@@ -79,10 +80,18 @@ def run(main, options, seeds=(0,), smoke=None, folder=True, writes=()):
             logging.getLogger("tensorflow").setLevel(logging.ERROR)
             main(arguments)
     except _EXPECTED as error:
-        parser.error(" ".join(str(error).split()) or type(error).__name__)
+        parser.error(_line(error))
     except KeyboardInterrupt:
         print(f"{parser.prog}: interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def _line(error):
+    """What an error says, in one line."""
+    if getattr(error, "errno", None) == errno.ENOSPC:
+        # Libraries add where in which file they were.
+        return os.strerror(errno.ENOSPC)
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _command_line():

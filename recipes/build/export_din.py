@@ -4,12 +4,12 @@
 
 The style part turns a picture of `--style-size` into a code; the transfer part
 draws a picture with a code, for each of `--sizes` and, as `any`, for every size
-that is a multiple of 4. Both take RGB in [0, 1] as float32, in all precisions; codes
-cross as one tensor. Int8 is calibrated on `--content` and `--style`, or on the
-pictures of the package. Printed: bytes, and the largest and mean absolute
-difference to Keras on four of these pictures; for the style part, whose codes
-are of no scale that one could judge, also the mean difference that it makes to
-drawings in [0, 1].
+that is a multiple of 4. Both take RGB in [0, 1] as float32, in all precisions;
+codes cross as one tensor. Int8 is calibrated on `--content` and `--style`, or
+on the pictures of the package. Printed: bytes, and the largest and mean
+absolute difference to Keras on four of these pictures; for the style part,
+whose codes are of no scale that one could judge, also the mean difference that
+it makes to drawings in [0, 1].
 """
 
 import itertools

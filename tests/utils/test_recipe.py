@@ -1,6 +1,8 @@
 """The frame of recipes, tried on this file as one."""
 
+import errno
 import json
+import os
 import pathlib
 import signal
 
@@ -94,6 +96,7 @@ class TestErrors:
         [
             (ValueError("one\n  line.  Received: 3"), "one line. Received: 3"),
             (FileNotFoundError("no folder"), "no folder"),
+            (OSError(errno.ENOSPC, "at 96"), os.strerror(errno.ENOSPC)),
             (ImportError("install it"), "install it"),
             (FloatingPointError("not finite"), "not finite"),
             (ValueError(), "ValueError"),
