@@ -15,6 +15,7 @@ import numpy as np
 from keras_vipa.utils import checks
 from keras_vipa.utils.files import written_beside
 from keras_vipa.utils.float32 import computes_in_float32
+from keras_vipa.utils.onnx_check import check_onnx
 from keras_vipa.utils.quiet import quiet
 from keras_vipa.utils.signatures import as_input
 from keras_vipa.utils.signatures import as_keras_returns
@@ -169,14 +170,20 @@ def to_saved_model(model, path, verbose=False):
     return path
 
 
-def to_onnx(model, path, verbose=False):
+def to_onnx(model, path, batch_size=None, verbose=False):
     """Write a model as an ONNX file.
+
+    ONNX Runtime has to compute from random numbers what Keras does, or there
+    is no file.
 
     Args:
         model: Keras model. Built; its input shapes are found as in
-            `to_litert`, with an open batch.
+            `to_litert`.
         path: str or path. The file, ending in `.onnx`, in a folder that
             exists. A file of that name is replaced.
+        batch_size: integer. Rows that one call of the file takes. Defaults to
+            `None`, any number. Where each row has a kernel of its own, as in
+            `DIN.transfer_model`, ONNX needs to know it.
         verbose: boolean. Whether to show what the converter prints. Defaults
             to `False`.
 
@@ -184,8 +191,9 @@ def to_onnx(model, path, verbose=False):
         The path of the file, a `pathlib.Path`.
 
     Raises:
-        ImportError: If `onnx` or `tf2onnx` is not installed.
-        ValueError: If `path` is not as above or the model is not built.
+        ImportError: If `onnx`, `onnxruntime` or `tf2onnx` is not installed.
+        ValueError: If `path` or `batch_size` is not as above, the model is not
+            built, or ONNX Runtime does not compute what it does.
         RuntimeError: If Keras does not run on the TensorFlow backend.
 
     Example:
@@ -199,13 +207,16 @@ def to_onnx(model, path, verbose=False):
     """
     _check_model(model)
     path = _check_path(path, ".onnx")
-    signature = input_signature(model, None)
+    if batch_size is not None:
+        checks.integer("batch_size", batch_size)
+    signature = input_signature(model, batch_size)
     with written_beside(path) as part, quiet(verbose):
-        _import("onnx", extra="onnx")
-        _import("tf2onnx", extra="onnx")
+        for module in ("onnx", "onnxruntime", "tf2onnx"):
+            _import(module, extra="onnx")
         model.export(
             part, format="onnx", verbose=verbose, input_signature=signature
         )
+        check_onnx(part, model, signature)
     return path
 
 

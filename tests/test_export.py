@@ -13,7 +13,9 @@ from keras import layers
 from keras import ops
 
 from keras_vipa import export
+from keras_vipa.utils.onnx_check import check_onnx
 from keras_vipa.utils.signatures import as_input
+from keras_vipa.utils.signatures import input_signature
 
 pytestmark = pytest.mark.tensorflow
 
@@ -307,6 +309,19 @@ def test_onnx(model, expected, tmp_path):
     outputs = session.run(None, {"pictures": pictures})[0]
     np.testing.assert_allclose(outputs, expected[:3], atol=1e-5)
     assert os.listdir(tmp_path) == ["model.onnx"]
+
+
+def test_onnx_that_is_wrong_is_not_written(model, tmp_path):
+    """Another model's file, since tf2onnx makes this one rightly."""
+    pytest.importorskip("tf2onnx")
+    other = keras.models.clone_model(model)
+    other.call = lambda *args, **kwargs: 1.5 * model.call(*args, **kwargs)
+    path = export.to_onnx(model, tmp_path / "model.onnx")
+    with pytest.raises(ValueError, match="computes something else .* off by"):
+        check_onnx(path, other, input_signature(model, None))
+    path.write_bytes(b"no network")
+    with pytest.raises(ValueError, match="cannot run the file"):
+        check_onnx(path, model, input_signature(model, None))
 
 
 @contextlib.contextmanager
