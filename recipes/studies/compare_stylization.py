@@ -17,7 +17,10 @@ styles:
   the mean square of the latter; `normalized`: the content term of `DINTrainer`;
 - `ssim`: structural similarity of the luminance to the photograph's;
 - `judge ...`: the same on EfficientNet-Lite0, which neither network was trained
-  with.
+  with;
+- `lines`, `contrast`, `halo`: what four gradients of colour, and a disc on
+  them, become in five of the styles, as `evenness.py` measures it; `style` are
+  the pictures of the styles themselves.
 
 `photograph` is the photograph itself and `wrong style` is DIN with the code of
 another style. Written to `--output`: `report.json`, `report.md` and
@@ -30,6 +33,10 @@ from keras_vipa.utils import recipe
 
 import numpy as np
 from efficientnet_lite import efficientnet_lite_features
+from evenness import SIZE
+from evenness import contrast
+from evenness import evenness
+from evenness import share_of_lines
 from keras import ops
 from magenta import Magenta
 
@@ -39,12 +46,12 @@ from keras_vipa.datasets import read_pictures
 from keras_vipa.utils import reports
 from keras_vipa.utils import scoreboard
 from keras_vipa.utils import types
+from keras_vipa.utils.colors import LUMINANCE
 from keras_vipa.utils.images import fit_picture
 from keras_vipa.utils.images import save_picture
 
 CONTENT_SIZE, STYLE_SIZE, CELL = 384, 256, 180
-# Weights of red, green and blue, in ITU-R BT.601.
-LUMINANCE = np.array([0.299, 0.587, 0.114], "float32")
+EVEN_STYLES = 5
 
 
 def options(add):
@@ -124,6 +131,22 @@ def drawer(model, styles, *strength):
     )
 
 
+def on_even_places(systems, styles):
+    """Rows of lines, contrast and halo: systems, and the styles themselves."""
+    rows = []
+    for name, style in styles.items():
+        picture = fit_picture(style, SIZE)
+        row = {"lines": share_of_lines(picture), "contrast": contrast(picture)}
+        row["halo"] = None
+        rows.append({"system": "style", "style": name, **row})
+        for system, draw in systems.items():
+            if "wrong" not in system:
+                found = evenness(lambda picture: draw(picture, name))
+                row = {"system": system, "style": name}
+                rows += [{**row, **measures} for measures in found]
+    return rows
+
+
 def main(args):
     """Draw, measure, write."""
     contents = read(args.content, "photographs", CONTENT_SIZE)
@@ -169,10 +192,18 @@ def main(args):
         rows, "system", ["measures"], True, ["content", "style"], seed
     )
     table = scoreboard.format_summary(summary, 3)
+    shown = sorted({style for _, style in pairs})[:EVEN_STYLES]
+    even = on_even_places(systems, {name: styles[name] for name in shown})
+    columns = ("lines", "contrast", "halo")
+    even_summary = scoreboard.summarize(
+        even, "system", columns, True, ["style"], seed
+    )
+    table += "\n\n" + scoreboard.format_summary(even_summary, 3)
     with recipe.results(args) as folder:
         save_picture(folder / "report.jpg", np.concatenate(sheet[:8]))
         reports.write_text(folder / "report.md", table + "\n")
-        recipe.write_report(args, rows, folder, summary=summary)
+        more = {"summary": summary, "even": even, "even_summary": even_summary}
+        recipe.write_report(args, rows, folder, **more)
     print(table)
     print("Columns of report.jpg: style and systems, without wrong styles.")
 
