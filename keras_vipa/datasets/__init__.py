@@ -3,9 +3,11 @@
 from keras_vipa.datasets.digits import digits
 from keras_vipa.datasets.emoji import emoji
 from keras_vipa.datasets.folder import folder
+from keras_vipa.datasets.garments import garments
 from keras_vipa.datasets.image_set import ImageSet
 from keras_vipa.datasets.image_set import class_groups
 from keras_vipa.datasets.named import named
+from keras_vipa.datasets.people import people
 from keras_vipa.datasets.pink_noise import pink_noise
 from keras_vipa.datasets.random_crops import random_crops
 from keras_vipa.datasets.scene_tasks import scene_task
@@ -21,7 +23,9 @@ __all__ = [
     "digits",
     "emoji",
     "folder",
+    "garments",
     "named",
+    "people",
     "pink_noise",
     "random_crops",
     "read_pictures",

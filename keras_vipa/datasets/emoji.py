@@ -4,14 +4,12 @@ import csv
 from importlib import resources
 
 import numpy as np
-from PIL import Image
 
 from keras_vipa.datasets.image_set import ImageSet
+from keras_vipa.datasets.sheets import read_sheet
 from keras_vipa.utils import checks
 
 SIZE = 32
-# Emoji in one row of a sheet.
-COLUMNS = 64
 DESIGNS = ("noto", "twemoji")
 SPLITS = ("train", "validation", "test")
 SKIN_TONES = (
@@ -69,7 +67,8 @@ def emoji(split="train", label="category"):
         rows = list(csv.DictReader(file))
     rows_of = {key: [row[key] for row in rows] for key in rows[0]}
     images = [
-        _cut(place / f"emoji_{design}.webp", len(rows)) for design in DESIGNS
+        read_sheet(f"emoji_{design}.webp", SIZE, len(rows))
+        for design in DESIGNS
     ]
     labels, class_names = _labels(rows_of)
     pictures = ImageSet(
@@ -87,13 +86,6 @@ def emoji(split="train", label="category"):
         return pictures
     chosen = np.array(rows_of["split"] * len(DESIGNS)) == split
     return pictures.select(chosen)
-
-
-def _cut(path, count):
-    with path.open("rb") as file, Image.open(file) as picture:
-        sheet = np.asarray(picture.convert("RGB"))
-    cells = sheet.reshape(-1, SIZE, COLUMNS, SIZE, 3).swapaxes(1, 2)
-    return cells.reshape(-1, SIZE, SIZE, 3)[:count]
 
 
 def _labels(rows_of):

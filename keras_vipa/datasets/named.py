@@ -5,18 +5,22 @@ import numpy as np
 from keras_vipa.datasets.digits import digits
 from keras_vipa.datasets.emoji import emoji
 from keras_vipa.datasets.folder import folder
+from keras_vipa.datasets.garments import garments
+from keras_vipa.datasets.people import people
 from keras_vipa.datasets.tfds import tfds
 from keras_vipa.utils import checks
 from keras_vipa.utils.images import check_size
+
+EMBEDDED = {"digits": digits, "garments": garments, "people": people}
 
 
 def named(name, size=32, seed=0):
     """Training and test images of a data set.
 
     Args:
-        name: string. `"digits"`; `"emoji"` (without the variants in other
-            skin tones); `"folder:PATH"`, of which a fifth is for testing; or
-            `"tfds:NAME"` with splits `train` and `test`.
+        name: string. `"digits"`; `"garments"`; `"people"`; `"emoji"` (without
+            the variants in other skin tones); `"folder:PATH"`, of which a fifth
+            is for testing; or `"tfds:NAME"` with splits `train` and `test`.
         size: integer. Side in pixels of the images of the last two.
         seed: integer. Seed of the fifth.
 
@@ -34,8 +38,8 @@ def named(name, size=32, seed=0):
     kind, _, rest = str(name).partition(":")
     checks.integer("seed", seed, 0)
     check_size(size)
-    if name == "digits":
-        return digits("train"), digits("test")
+    if name in EMBEDDED:
+        return EMBEDDED[name]("train"), EMBEDDED[name]("test")
     if name == "emoji":
         sets = emoji("train"), emoji("test")
         return tuple(s.select(s.y("skin_tone") == 0) for s in sets)
@@ -52,6 +56,7 @@ def named(name, size=32, seed=0):
     if kind == "tfds" and rest:
         return tfds(rest, "train", size), tfds(rest, "test", size)
     raise ValueError(
-        "A data set is digits, emoji, folder:PATH or tfds:NAME. "
+        "A data set is digits, emoji, garments, people, folder:PATH or "
+        "tfds:NAME. "
         f"Received: {name if isinstance(name, str) else checks.shown(name)}"
     )

@@ -26,8 +26,8 @@ import re
 
 import numpy as np
 from PIL import Image
+from sheets import write_sheet
 
-from keras_vipa.datasets.emoji import COLUMNS
 from keras_vipa.datasets.emoji import DESIGNS
 from keras_vipa.datasets.emoji import SIZE
 from keras_vipa.datasets.emoji import SPLITS
@@ -288,24 +288,6 @@ def add_splits(rows):
         counts[split] += len(found)
         for row in found:
             row["split"] = split
-
-
-def write_sheet(path, pictures):
-    """Write pictures side by side as one WebP file, without loss.
-
-    Args:
-        path: string. The file.
-        pictures: uint8 array `(n, 32, 32, 3)`.
-    """
-    lines = -(-len(pictures) // COLUMNS)
-    cells = np.full((lines * COLUMNS, SIZE, SIZE, 3), 255, "uint8")
-    cells[: len(pictures)] = pictures
-    sheet = cells.reshape(lines, COLUMNS, SIZE, SIZE, 3).swapaxes(1, 2)
-    sheet = sheet.reshape(lines * SIZE, COLUMNS * SIZE, 3)
-    Image.fromarray(sheet).save(
-        path + ".part", "WEBP", lossless=True, quality=100, method=6
-    )
-    os.replace(path + ".part", path)
 
 
 def write_table(path, rows):

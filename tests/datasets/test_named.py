@@ -80,7 +80,8 @@ def test_unknown_name(name):
     with pytest.raises(ValueError) as error:
         datasets.named(name)
     assert str(error.value) == (
-        "A data set is digits, emoji, folder:PATH or tfds:NAME. "
+        "A data set is digits, emoji, garments, people, folder:PATH or "
+        "tfds:NAME. "
         f"Received: {name}"
     )
 
