@@ -97,7 +97,7 @@ def people(split="train", label="hat"):
 
     >>> test = people("test", label="outfit")
     >>> test.images.shape, test.class_names["outfit"][test.y()[0]]
-    ((1600, 32, 32, 3), 'suit')
+    ((1600, 32, 32, 3), 'checker')
     """
     checks.choice("split", split, (*COUNTS, "all"))
     path = resources.files("keras_vipa.datasets") / "people.npz"
