@@ -1,6 +1,17 @@
 """Terms of losses that more than one method uses."""
 
+import math
+
 from keras import ops
+
+from keras_vipa.utils import checks
+
+# Of the authors' program for common feature learning.
+BANDWIDTHS = (0.001, 0.01, 0.05, 0.1, 0.2, 1.0, 2.0)
+# Of the median of the squared distances, or the mean in the authors' program.
+FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
+# Squared distances of unit vectors that are rounding errors of float32.
+NO_DISTANCE = 1e-6
 
 
 def squared_error(target, output):
@@ -25,6 +36,128 @@ def squared_error(target, output):
     >>> keras.ops.convert_to_numpy(error).tolist()
     [2.0]
     """
+    target, output = _as_pair(target, output)
+    return ops.mean(ops.square(target - output), axis=-1)
+
+
+def soft_cross_entropy(target, output, temperature=1.0):
+    """Cross-entropy of the classes that a teacher holds for likely.
+
+    `-T^2 sum(softmax(target / T) log softmax(output / T))`, in float32; the
+    factor keeps the gradients of one size at all temperatures.
+
+    Args:
+        target: tensor `(batch, ..., classes)`. Logits of the teacher.
+        output: tensor of the same shape. Logits of the student.
+        temperature: float. More than 1 for softer targets.
+
+    Returns:
+        A tensor `(batch, ...)`.
+
+    Raises:
+        ValueError: If the two are not tensors of numbers of one shape, or
+            `temperature` is not positive.
+
+    Example:
+
+    >>> loss = keras_vipa.losses.soft_cross_entropy(
+    ...     np.zeros((1, 2)), np.zeros((1, 2)))
+    >>> round(float(loss[0]), 4)
+    0.6931
+    """
+    temperature = checks.number("temperature", temperature, above=True)
+    target, output = _as_pair(target, output)
+    probabilities = ops.softmax(target / temperature, axis=-1)
+    scores = ops.log_softmax(output / temperature, axis=-1)
+    return -(temperature**2) * ops.sum(probabilities * scores, axis=-1)
+
+
+def maximum_mean_discrepancy(target, output, bandwidths=BANDWIDTHS):
+    """How differently two sets of features are distributed.
+
+    Each feature is one vector per sample, of length 1 (or 0). With a kernel
+    that is a sum of Gaussians,
+
+        k(a, b) = sum_s exp(-|a - b|^2 / (2 s^2))
+        MMD^2   = mean k(x, x') + mean k(y, y') - 2 mean k(x, y)
+
+    over all pairs, those of a sample with itself included. In float32, whatever
+    the precision of the features: the narrowest kernels need it, and squares of
+    distances under 1e-6 count as 0. It compares
+    sets, not samples: their order does not matter. It also depends on the size
+    of the batch, which should be 32 or more: a Gaussian that is too narrow for
+    any two samples adds `2 / batch` and no gradient.
+
+    Args:
+        target: tensor `(batch, ...)`. One set of features.
+        output: tensor `(batch, ...)`. The other; of each sample as many
+            numbers.
+        bandwidths: tuple of floats, the `s` of the Gaussians; or `"median"`:
+            then `2 s^2` is 1/4, 1/2, 1, 2 and 4 times the median of the squared
+            distances between the two sets.
+
+    Returns:
+        A scalar, from 0 on.
+
+    Raises:
+        ValueError: If the two are not tensors of numbers that fit together, or
+            `bandwidths` is not as above.
+
+    Example:
+
+    >>> x = np.eye(3)
+    >>> float(keras_vipa.losses.maximum_mean_discrepancy(x, x[::-1]))
+    0.0
+    """
+    is_list = isinstance(bandwidths, list | tuple) and len(bandwidths)
+    if not is_list and not (
+        isinstance(bandwidths, str) and bandwidths == "median"
+    ):
+        rule = "`bandwidths` must be a tuple of floats, or 'median'"
+        checks.fail(rule, "bandwidths", bandwidths)
+    for width in bandwidths if is_list else ():
+        checks.number("bandwidths", width, above=True)
+    x, y = (_unit_vectors(features) for features in (target, output))
+    between = _squared_distances(x, y)
+    if is_list:
+        scales = [2.0 * width**2 for width in bandwidths]
+    else:
+        median = ops.maximum(ops.median(ops.stop_gradient(between)), 1e-6)
+        scales = [factor * median for factor in FACTORS]
+
+    def mean_kernel(squares):
+        return ops.mean(sum(ops.exp(-squares / scale) for scale in scales))
+
+    within = (mean_kernel(_squared_distances(z, z)) for z in (x, y))
+    return ops.relu(sum(within) - 2.0 * mean_kernel(between))
+
+
+def _unit_vectors(features):
+    """Float32 `(batch, numbers)`, each row of length 1 or 0."""
+    try:
+        features = ops.cast(features, "float32")
+    except Exception as error:
+        raise ValueError(
+            "`target` and `output` must be tensors of numbers. Received: "
+            f"{type(features).__name__}"
+        ) from error
+    if len(features.shape) < 2:
+        rule = "Features must be of shape (batch, ...)"
+        checks.fail(rule, "shape", tuple(features.shape))
+    flat = ops.reshape(features, (-1, math.prod(features.shape[1:])))
+    return ops.normalize(flat, axis=-1, order=2, epsilon=1e-12)
+
+
+def _squared_distances(x, y):
+    lengths = (ops.sum(ops.square(z), axis=-1) for z in (x, y))
+    of_x, of_y = lengths
+    products = ops.matmul(x, ops.transpose(y))
+    squares = of_x[:, None] + of_y[None, :] - 2.0 * products
+    return ops.where(squares < NO_DISTANCE, 0.0, squares)
+
+
+def _as_pair(target, output):
+    """Both in float32, if they are tensors of numbers of one shape."""
     try:
         target, output = (ops.cast(x, "float32") for x in (target, output))
     except Exception as error:
@@ -37,7 +170,7 @@ def squared_error(target, output):
             "`target` and `output` must be tensors (batch, ..., channels) of "
             f"one shape. Received: {target.shape} and {output.shape}"
         )
-    return ops.mean(ops.square(target - output), axis=-1)
+    return target, output
 
 
 def _fit(one, other):

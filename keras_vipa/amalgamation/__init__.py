@@ -1,15 +1,19 @@
 """One student from several trained teachers, without labels."""
 
 from keras_vipa.amalgamation.amalgamator import Amalgamator
+from keras_vipa.amalgamation.common_feature import CommonFeatureAmalgamator
 from keras_vipa.amalgamation.layerwise import LayerwiseAmalgamator
 from keras_vipa.amalgamation.layerwise import amalgamate_incrementally
 from keras_vipa.amalgamation.layerwise import draw_width_curves
 from keras_vipa.amalgamation.layerwise import width_curves
+from keras_vipa.amalgamation.students import new_student
 
 __all__ = [
     "Amalgamator",
+    "CommonFeatureAmalgamator",
     "LayerwiseAmalgamator",
     "amalgamate_incrementally",
     "draw_width_curves",
+    "new_student",
     "width_curves",
 ]

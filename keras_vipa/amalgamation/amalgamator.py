@@ -38,6 +38,12 @@ class Amalgamator(PhasedModel):
             teacher.trainable = True
             teacher.trainable = False
 
+    @property
+    def image_shape(self):
+        """Shape of an image, a tuple; `None` if there is no rule."""
+        shape = getattr(self.student, "input_shape", None)
+        return shape[1:] if isinstance(shape, tuple) else None
+
     def fit(self, x=None, y=None, *args, **kwargs):
         # Refused here already, since an error inside of the training step
         # would leave the model without values on JAX.
@@ -61,8 +67,7 @@ class Amalgamator(PhasedModel):
 
     def _in_range(self, data, options):
         """Data, and the validation data of some options, as floats."""
-        shape = getattr(self.student, "input_shape", None)
-        shape = shape[1:] if isinstance(shape, tuple) else None
+        shape = self.image_shape
         held_back = options.get("validation_data")
         if isinstance(held_back, tuple) and len(held_back) == 1:
             (held_back,) = held_back
