@@ -109,17 +109,16 @@ def maximum_mean_discrepancy(target, output, bandwidths=BANDWIDTHS):
     >>> float(keras_vipa.losses.maximum_mean_discrepancy(x, x[::-1]))
     0.0
     """
-    is_list = isinstance(bandwidths, list | tuple) and len(bandwidths)
-    if not is_list and not (
-        isinstance(bandwidths, str) and bandwidths == "median"
-    ):
-        rule = "`bandwidths` must be a tuple of floats, or 'median'"
-        checks.fail(rule, "bandwidths", bandwidths)
-    for width in bandwidths if is_list else ():
-        checks.number("bandwidths", width, above=True)
+    if bandwidths != "median":
+        checks.positives("bandwidths", bandwidths)
     x, y = (_unit_vectors(features) for features in (target, output))
+    if x.shape[1] != y.shape[1] or not x.shape[1]:
+        raise ValueError(
+            "`target` and `output` must have equally many numbers a sample. "
+            f"Received: {x.shape[1]} and {y.shape[1]}"
+        )
     between = _squared_distances(x, y)
-    if is_list:
+    if bandwidths != "median":
         scales = [2.0 * width**2 for width in bandwidths]
     else:
         median = ops.maximum(ops.median(ops.stop_gradient(between)), 1e-6)

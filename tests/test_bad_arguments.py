@@ -58,6 +58,7 @@ def parts():
         "images": networks.images(4),
         "pictures": [np.full((40, 40, 3), 9, "uint8") for _ in range(3)],
         "set": datasets.ImageSet(np.zeros((6, 8, 8, 3), "uint8"), {"id": SIX}),
+        "classifiers": [networks.conv_teacher(n) for n in (2, 3)],
         "amalgamator": amalgamation.LayerwiseAmalgamator(teachers),
         "din": applications.DIN(features=tiny_features()),
         "network": keras.Sequential(networks.conv_teacher(2).layers[:-1]),
@@ -81,6 +82,28 @@ def rows():
     content = {"content": picture, "strength": 1.0, "grain": 0.0, "tile": 64}
     content |= {"preserve_color": False, "mask": None}
     table = {
+        "amalgamation.CommonFeatureAmalgamator": {
+            "teachers": p["classifiers"],
+            "student": "separable",
+            "ratio": 5.0,
+            "image_shape": (8, 8, 3),
+            "taps": [None, None, None],
+            "hidden": 2,
+            "targets": "both",
+            "temperature": 1.0,
+            "calibrate": False,
+            "weights": {"common": 1.0},
+            "warm_up": 1,
+            "bandwidths": (0.1, 1.0),
+            "seed": 0,
+        },
+        "amalgamation.new_student": {
+            "kind": "residual",
+            "image_shape": (8, 8, 3),
+            "num_classes": 2,
+            "parameters": 2000,
+            "seed": 0,
+        },
         "amalgamation.LayerwiseAmalgamator": {
             "teachers": p["teachers"],
             "widths": [3],
@@ -157,7 +180,9 @@ def rows():
         "datasets.digits": {"split": "test"},
         "datasets.emoji": {"split": "test", "label": "category"},
         "datasets.folder": {"path": "pictures", "size": 8, "strict": False},
+        "datasets.garments": {"split": "test"},
         "datasets.named": {"name": "digits", "size": 8, "seed": 0},
+        "datasets.people": {"split": "test", "label": "hat"},
         "datasets.pink_noise": {"count": 2, "seed": 0, "size": 8},
         "datasets.random_crops": {
             "pictures": p["pictures"],
@@ -221,6 +246,16 @@ def rows():
             "taps": "grid",
         },
         "layers.WhiteningColoring": {"epsilon": 1e-4},
+        "losses.maximum_mean_discrepancy": {
+            "target": p["vectors"],
+            "output": p["vectors"],
+            "bandwidths": (0.1, 1.0),
+        },
+        "losses.soft_cross_entropy": {
+            "target": p["vectors"],
+            "output": p["vectors"],
+            "temperature": 2.0,
+        },
         "losses.squared_error": {
             "target": p["vectors"],
             "output": p["vectors"],

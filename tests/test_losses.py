@@ -110,7 +110,7 @@ class TestMaximumMeanDiscrepancy:
 
     @pytest.mark.parametrize("bandwidths", [(), (0.0,), "mean", 1.0, None])
     def test_errors(self, bandwidths):
-        with pytest.raises(ValueError, match="`bandwidths` must be"):
+        with pytest.raises(ValueError, match="`bandwidths` must be a"):
             losses.maximum_mean_discrepancy(
                 np.eye(2), np.eye(2), bandwidths=bandwidths
             )

@@ -39,7 +39,7 @@ class Amalgamator(PhasedModel):
             teacher.trainable = False
 
     @property
-    def image_shape(self):
+    def _image_shape(self):
         """Shape of an image, a tuple; `None` if there is no rule."""
         shape = getattr(self.student, "input_shape", None)
         return shape[1:] if isinstance(shape, tuple) else None
@@ -67,7 +67,7 @@ class Amalgamator(PhasedModel):
 
     def _in_range(self, data, options):
         """Data, and the validation data of some options, as floats."""
-        shape = self.image_shape
+        shape = self._image_shape
         held_back = options.get("validation_data")
         if isinstance(held_back, tuple) and len(held_back) == 1:
             (held_back,) = held_back

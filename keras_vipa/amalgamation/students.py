@@ -3,6 +3,7 @@
 import itertools
 
 import keras
+import numpy as np
 from keras import layers
 
 from keras_vipa.utils import checks
@@ -10,15 +11,19 @@ from keras_vipa.utils import checks
 KINDS = ("separable", "residual")
 # Channels of the stages at width 1, and the most that is tried.
 STAGES = (16, 32, 64, 96)
-WIDEST = 64.0
+WIDEST = 32
 SMALLEST = 8
+LEAST_MAP = 4
+# Taken for a side that is not known.
+WHOLE = 64
 
 
 def new_student(kind, image_shape, num_classes, parameters, seed=0):
     """The widest network of a kind that has at most so many weights.
 
-    Three stages, of which the last two halve the maps, with
-    BatchNormalization; then the mean over the map and one dense layer.
+    A convolution and three stages, with BatchNormalization; then the mean over
+    the map and one dense layer. A stage halves the map if its sides are at
+    least 4 then.
 
     Args:
         kind: string. `"separable"`, depthwise and 1x1 convolutions; or
@@ -46,29 +51,37 @@ def new_student(kind, image_shape, num_classes, parameters, seed=0):
     checks.integer("num_classes", num_classes)
     checks.number("parameters", parameters, above=True)
     checks.integer("seed", seed, 0)
-    sides = image_shape[:2]
-    if any(side is not None and side < SMALLEST for side in sides):
+    is_shape = isinstance(image_shape, list | tuple) and len(image_shape) == 3
+    sides = [side for side in image_shape[:2] if side] if is_shape else ()
+    if not is_shape or not all(checks.is_integer(x, SMALLEST) for x in sides):
         rule = (
-            f"Images must have sides of at least {SMALLEST} for a new student"
+            "`image_shape` must be (height, width, channels), with sides of at "
+            f"least {SMALLEST} for a new student"
         )
-        checks.fail(rule, "image_shape", tuple(image_shape))
-    low, high = 0.0, WIDEST
-    for _ in range(12):
-        width = (low + high) / 2
+        checks.fail(rule, "image_shape", image_shape)
+    checks.integer("channels", image_shape[2])
+    # Finer steps than one channel of the widest stage.
+    for width in np.arange(WIDEST, 0, -1 / STAGES[-1]):
         channels = [max(1, round(width * stage)) for stage in STAGES]
-        network = _network(kind, image_shape, num_classes, channels, seed)
-        if network.count_params() <= parameters:
-            low = width
+        if _count(kind, image_shape[2], num_classes, channels) <= parameters:
+            return _network(kind, image_shape, num_classes, channels, seed)
+    raise ValueError(
+        "The student must be larger. Received: at most "
+        f"{parameters:g} weights, for {num_classes} classes"
+    )
+
+
+def _count(kind, depth, num_classes, channels):
+    """Weights of `_network`; a normalization has four a channel."""
+    first, *others = channels
+    count = 9 * depth * first + 4 * first
+    for before, width in zip(channels, others):
+        if kind == "separable":
+            count += 9 * before + 4 * before + before * width + 4 * width
         else:
-            high = width
-    channels = [max(1, round(low * stage)) for stage in STAGES]
-    student = _network(kind, image_shape, num_classes, channels, seed)
-    if student.count_params() > parameters:
-        raise ValueError(
-            "The student must be larger. Received: at most "
-            f"{parameters:g} weights, for {num_classes} classes"
-        )
-    return student
+            count += 9 * (before + width) * width + 8 * width
+            count += before * width + 4 * width
+    return count + (channels[-1] + 1) * num_classes
 
 
 def _network(kind, image_shape, num_classes, channels, seed):
@@ -99,15 +112,17 @@ def _network(kind, image_shape, num_classes, channels, seed):
     def residual(x, width, strides):
         y = layers.ReLU()(convolution(x, width, 3, strides))
         y = convolution(y, width, 3)
-        if strides > 1 or x.shape[-1] != width:
-            x = convolution(x, width, 1, strides)
+        x = convolution(x, width, 1, strides)
         return layers.ReLU()(layers.Add()([x, y]))
 
     block = {"separable": separable, "residual": residual}[kind]
     inputs = keras.Input(image_shape, name="images")
     x = layers.ReLU()(convolution(inputs, channels[0], 3))
-    for width, strides in zip(channels[1:], (2, 2, 1)):
-        x = block(x, width, strides)
+    side = min(side or WHOLE for side in image_shape[:2])
+    for width in channels[1:]:
+        half = -(-side // 2)
+        x = block(x, width, 2 if half >= LEAST_MAP else 1)
+        side = half if half >= LEAST_MAP else side
     x = layers.GlobalAveragePooling2D(data_format="channels_last")(x)
     init = keras.initializers.GlorotUniform(next(seeds))
     logits = layers.Dense(num_classes, kernel_initializer=init)(x)

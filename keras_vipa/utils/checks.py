@@ -81,6 +81,19 @@ def number(
     return found
 
 
+def positives(name, value):
+    """Return an argument as a tuple, if it is positive numbers.
+
+    Example:
+
+    >>> positives("widths", [0.5, 2])
+    (0.5, 2.0)
+    """
+    if not isinstance(value, list | tuple) or not value:
+        fail(f"`{name}` must be a tuple of positive numbers", name, value)
+    return tuple(number(name, item, above=True) for item in value)
+
+
 def choice(name, value, known):
     """Return an argument, if it is one of some strings.
 

@@ -5,6 +5,8 @@ import functools
 
 import keras
 
+from keras_vipa.utils import checks
+
 Call = collections.namedtuple(
     "Call", ["operation", "args", "kwargs", "outputs"]
 )
@@ -64,6 +66,8 @@ def check(model, purpose):
     """
     if is_graph(model):
         return
+    if not isinstance(model, keras.Model):
+        checks.fail(f"{purpose} it must be a `keras.Model`", "model", model)
     is_unbuilt = isinstance(model, keras.Sequential)
     reason = "must be built" if is_unbuilt else "must be functional"
     raise ValueError(

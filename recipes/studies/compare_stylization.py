@@ -33,6 +33,7 @@ from keras_vipa.utils import recipe
 
 import numpy as np
 from efficientnet_lite import efficientnet_lite_features
+from evenness import LUMINANCE
 from evenness import SIZE
 from evenness import contrast
 from evenness import evenness
@@ -46,7 +47,6 @@ from keras_vipa.datasets import read_pictures
 from keras_vipa.utils import reports
 from keras_vipa.utils import scoreboard
 from keras_vipa.utils import types
-from keras_vipa.utils.colors import LUMINANCE
 from keras_vipa.utils.images import fit_picture
 from keras_vipa.utils.images import save_picture
 
@@ -131,6 +131,38 @@ def drawer(model, styles, *strength):
     )
 
 
+def on_pairs(systems, networks, pairs, contents, styles):
+    """Rows of what is measured of each pair, and lines of pictures."""
+    used = {
+        **{content: contents[content] for content, _ in pairs},
+        **{style: styles[style] for _, style in pairs},
+    }
+    seen = {
+        (prefix, name): describe(network, picture)
+        for prefix, network in networks.items()
+        for name, picture in used.items()
+    }
+    rows, sheet = [], []
+    for content, style in pairs:
+        line = [fit_picture(styles[style], CELL)]
+        for name, draw in systems.items():
+            drawing = draw(contents[content], style)
+            if "wrong" not in name:
+                line.append(fit_picture(drawing, CELL))
+            row = {"ssim": ssim(drawing, contents[content])}
+            for prefix, network in networks.items():
+                distances = compare(
+                    describe(network, drawing),
+                    seen[prefix, content],
+                    seen[prefix, style],
+                )
+                row |= {prefix + k: v for k, v in distances.items()}
+            pair = {"system": name, "content": content, "style": style}
+            rows.append({**pair, "measures": row})
+        sheet.append(np.concatenate(line, axis=1))
+    return rows, sheet
+
+
 def on_even_places(systems, styles):
     """Rows of lines, contrast and halo: systems, and the styles themselves."""
     rows = []
@@ -160,34 +192,8 @@ def main(args):
     pairs = [(content, style) for content in contents for style in styles]
     generator = np.random.default_rng(seed)
     pairs = [pairs[i] for i in generator.permutation(len(pairs))][: args.pairs]
-    used = {
-        **{content: contents[content] for content, _ in pairs},
-        **{style: styles[style] for _, style in pairs},
-    }
-    seen = {
-        (prefix, name): describe(network, picture)
-        for prefix, network in networks.items()
-        for name, picture in used.items()
-    }
     print(f"{len(pairs)} pairs, {len(systems)} systems", flush=True)
-    rows, sheet = [], []
-    for content, style in pairs:
-        line = [fit_picture(styles[style], CELL)]
-        for name, draw in systems.items():
-            drawing = draw(contents[content], style)
-            if "wrong" not in name:
-                line.append(fit_picture(drawing, CELL))
-            row = {"ssim": ssim(drawing, contents[content])}
-            for prefix, network in networks.items():
-                distances = compare(
-                    describe(network, drawing),
-                    seen[prefix, content],
-                    seen[prefix, style],
-                )
-                row |= {prefix + k: v for k, v in distances.items()}
-            pair = {"system": name, "content": content, "style": style}
-            rows.append({**pair, "measures": row})
-        sheet.append(np.concatenate(line, axis=1))
+    rows, sheet = on_pairs(systems, networks, pairs, contents, styles)
     summary = scoreboard.summarize(
         rows, "system", ["measures"], True, ["content", "style"], seed
     )

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from keras_vipa.utils.colors import LUMINANCE
-
+# Weights of red, green and blue, in ITU-R BT.601.
+LUMINANCE = np.array([0.299, 0.587, 0.114], "float32")
 SIZE = 384
 # Of the disc, and how far from it the surroundings are of their own.
 RADIUS, FAR = 64, 2.0

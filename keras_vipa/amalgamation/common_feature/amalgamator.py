@@ -1,16 +1,15 @@
 """Knowledge Amalgamation by Common Feature Learning (IJCAI 2019)."""
 
-import itertools
-
 import keras
 import numpy as np
-from keras import layers
 from keras import ops
 
 from keras_vipa.amalgamation.amalgamator import Amalgamator
 from keras_vipa.amalgamation.classifiers import fitted
-from keras_vipa.amalgamation.classifiers import resized
 from keras_vipa.amalgamation.classifiers import tapped
+from keras_vipa.amalgamation.common_feature.space import CommonSpace
+from keras_vipa.amalgamation.common_feature.space import as_map
+from keras_vipa.amalgamation.common_feature.space import common_shapes
 from keras_vipa.amalgamation.inputs import check_teachers
 from keras_vipa.amalgamation.students import new_student
 from keras_vipa.losses import BANDWIDTHS
@@ -20,6 +19,7 @@ from keras_vipa.losses import squared_error
 from keras_vipa.training.phased_model import mean_of_each
 from keras_vipa.utils import checks
 
+TARGETS = ("joint", "separate", "both")
 TERMS = ("soft_targets", "common", "reconstruction")
 # Of the authors' program.
 WEIGHTS = {"soft_targets": 1.0, "common": 10.0, "reconstruction": 10.0}
@@ -63,10 +63,11 @@ class CommonFeatureAmalgamator(Amalgamator):
             all, for the last maps (`tapped`). Teachers' maps are resized to the
             student's; if one has vectors, all maps become their means.
         hidden: integer. Channels of the common space.
-        targets: string. `"joint"`, one softmax over all classes, or
+        targets: string. `"joint"`, one softmax over all classes;
             `"separate"`, one for each teacher, so that `L_C` is a sum: where
             teachers do not know each other's classes, the most confident
-            one does not decide then.
+            one does not decide then, but nobody decides between them; or
+            `"both"`, the sum of these.
         temperature: float. `T`.
         calibrate: boolean. Whether `fit_stages` first divides the logits of
             each teacher by their deviation over the images, in units of the
@@ -160,65 +161,67 @@ class CommonFeatureAmalgamator(Amalgamator):
         **kwargs,
     ):
         teachers = check_teachers(teachers, 2)
-        checks.choice("targets", targets, ("joint", "separate"))
-        checks.integer("hidden", hidden)
-        checks.integer("warm_up", warm_up, 0)
-        checks.number("temperature", temperature, above=True)
-        if not isinstance(augmentation, keras.Layer | None):
-            rule = "`augmentation` must be a `keras.Layer` or None"
-            checks.fail(rule, "augmentation", augmentation)
-        taps = _checked_taps(taps, len(teachers))
-        weights = {**WEIGHTS, **_checked_weights(weights)}
-        weights = {term: weights[term] for term in TERMS if weights[term]}
-        super().__init__(teachers, {"joint": weights}, seed, white, **kwargs)
-        self.options = {
+        options = {
             "ratio": ratio,
-            "taps": taps,
+            "taps": _checked_taps(taps, len(teachers)),
             "hidden": hidden,
             "targets": targets,
             "temperature": temperature,
             "calibrate": calibrate,
-            "weights": weights,
+            "weights": _checked_weights(weights),
             "warm_up": warm_up,
             "bandwidths": bandwidths,
         }
+        _check_options(options, augmentation)
+        phases = {"joint": options["weights"]}
+        super().__init__(teachers, phases, seed, white, **kwargs)
+        self.options = options
         self.augmentation = augmentation
+        pairs = enumerate(zip(teachers, options["taps"]), 1)
         self.views = [
-            tapped(teacher, tap, f"teacher_{number}")
-            for number, (teacher, tap) in enumerate(zip(teachers, taps), 1)
+            tapped(*pair, f"teacher_{number}") for number, pair in pairs
         ]
-        counts = [view.output["logits"].shape[-1] for view in self.views]
-        ends = [0, *np.cumsum(counts).tolist()]
-        self.slices = [slice(a, b) for a, b in zip(ends, ends[1:])]
+        self.slices = _slices(self.views)
         if isinstance(student, str):
             shape = image_shape or self.views[0].input_shape[1:]
-            most = ratio * sum(teacher.count_params() for teacher in teachers)
-            student = new_student(student, shape, ends[-1], most, seed)
+            student = self._new_student(student, shape)
         self.student = student
-        self.student_view = tapped(student, taps[-1], "student")
-        logits = self.student_view.output["logits"]
-        if logits.shape[-1] != ends[-1]:
-            raise ValueError(
-                f"The student must score all {ends[-1]} classes of the "
-                f"teachers. Received: {logits.shape[-1]} classes"
-            )
-        self.scales = self.add_weight(
-            shape=(len(teachers),),
-            initializer="ones",
-            trainable=False,
-            name="scales",
-        )
-        self.space = None
-        if "common" in weights or "reconstruction" in weights:
-            channels = [
-                view.output["features"].shape[-1] for view in self.views
-            ]
-            self.space = CommonSpace(channels, hidden, seed, name="space")
+        self.student_view = _view_of(student, options["taps"], self.slices)
+        self._add_state()
         self.set_phase("joint")
         self.build(self.student.input_shape)
 
+    def _new_student(self, kind, image_shape):
+        together = sum(teacher.count_params() for teacher in self.teachers)
+        most = self.options["ratio"] * together
+        count = self.slices[-1].stop
+        return new_student(kind, image_shape, count, most, self.seed)
+
+    def _add_state(self):
+        """What is trained or kept beside the student."""
+
+        def variable(name, *shape, initializer):
+            return self.add_weight(
+                shape=shape,
+                initializer=initializer,
+                trainable=False,
+                aggregation="only_first_replica",
+                name=name,
+            )
+
+        self.scales = variable("scales", len(self.views), initializer="ones")
+        # Of training, this one included.
+        self.steps = variable("steps", initializer="zeros")
+        self.space = None
+        if set(self.options["weights"]) > {"soft_targets"}:
+            channels = [
+                view.output["features"].shape[-1] for view in self.views
+            ]
+            hidden = self.options["hidden"]
+            self.space = CommonSpace(channels, hidden, self.seed, name="space")
+
     @property
-    def image_shape(self):
+    def _image_shape(self):
         """Images may be of any size."""
         return None
 
@@ -228,7 +231,8 @@ class CommonFeatureAmalgamator(Amalgamator):
                 view.output["features"].shape
                 for view in (self.student_view, *self.views)
             ]
-            self.space.build(*_common_shapes(*shapes))
+            student, *teachers = common_shapes(*shapes)
+            self.space.build(student, teachers)
         self.built = True
 
     def fit_stages(self, data, epochs, batch_size=64, labels=None, **kwargs):
@@ -275,16 +279,18 @@ class CommonFeatureAmalgamator(Amalgamator):
             seen = self._seen(view, inputs["images"])
             size = self._map_size()
             found[f"logits_{number}"] = seen["logits"]
-            found[f"features_{number}"] = _as_map(seen["features"], size)
+            found[f"features_{number}"] = as_map(seen["features"], size)
         return found
 
     def _map_size(self):
         """Height and width of all maps; (1, 1) if one has vectors."""
         views = (self.student_view, *self.views)
         shapes = [view.output["features"].shape for view in views]
-        return _common_shapes(*shapes)[0][1:3]
+        return common_shapes(*shapes)[0][1:3]
 
     def call(self, inputs, training=None):
+        if training and self.options["warm_up"]:
+            self.steps.assign_add(1.0)
         if self.augmentation is not None:
             images = inputs["images"] if isinstance(inputs, dict) else inputs
             images = self.augmentation(images, training=training)
@@ -306,7 +312,7 @@ class CommonFeatureAmalgamator(Amalgamator):
             return outputs
         maps = [features[f"features_{number}"] for number in numbers]
         maps = [ops.stop_gradient(x) for x in maps]
-        own = _as_map(student["features"], self._map_size())
+        own = as_map(student["features"], self._map_size())
         return {**outputs, "features": maps, **self.space(own, maps)}
 
     def loss_terms(self, inputs, outputs):
@@ -316,11 +322,11 @@ class CommonFeatureAmalgamator(Amalgamator):
             for number, target in enumerate(outputs["targets"])
         ]
         logits, temperature = outputs["logits"], options["temperature"]
-        if options["targets"] == "joint":
-            pairs = [(ops.concatenate(targets, axis=-1), logits)]
-        else:
-            parts = [logits[:, part] for part in self.slices]
-            pairs = list(zip(targets, parts))
+        pairs = []
+        if options["targets"] != "separate":
+            pairs.append((ops.concatenate(targets, axis=-1), logits))
+        if options["targets"] != "joint":
+            pairs += zip(targets, [logits[:, part] for part in self.slices])
         terms = {
             "soft_targets": sum(
                 soft_cross_entropy(*pair, temperature) for pair in pairs
@@ -343,11 +349,7 @@ class CommonFeatureAmalgamator(Amalgamator):
     def _started(self):
         """The part of the warm-up that is over, in [0, 1]."""
         steps = self.options["warm_up"]
-        optimizer = getattr(self, "optimizer", None)
-        if not steps or optimizer is None:
-            return 1.0
-        done = ops.cast(optimizer.iterations, "float32")
-        return ops.minimum(1.0, (done + 1.0) / steps)
+        return ops.minimum(1.0, self.steps / steps) if steps else 1.0
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
@@ -374,118 +376,6 @@ class CommonFeatureAmalgamator(Amalgamator):
         )
 
 
-class CommonSpace(layers.Layer):
-    """The block that is thrown away: adaptations, extractor, decoders.
-
-    Args:
-        channels: list of integers, of each teacher's features.
-        hidden: integer. Channels of the common space.
-        seed: integer. Seed of the initial weights.
-        **kwargs: arguments of `keras.Layer`.
-
-    Call arguments:
-        student: tensor `(batch, height, width, channels)`, features.
-        teachers: list of such tensors, of equal sizes.
-
-    Returns:
-        Dict: `"student_code"` `(batch, height, width, hidden)`, and lists
-        `"teacher_codes"` of such tensors and `"decoded"` of tensors like
-        `teachers`.
-    """
-
-    def __init__(self, channels, hidden, seed=0, **kwargs):
-        super().__init__(**kwargs)
-        self.channels, self.hidden = list(channels), hidden
-        seeds = itertools.count(1000 * seed)
-
-        def convolution(width, size, use_bias=True, activation=None):
-            return layers.Conv2D(
-                width,
-                size,
-                padding="same",
-                use_bias=use_bias,
-                activation=activation,
-                kernel_initializer=keras.initializers.HeUniform(next(seeds)),
-                data_format="channels_last",
-                dtype=self.dtype_policy,
-            )
-
-        def linear(width, size, activation=None):
-            return convolution(width, size, False, activation)
-
-        self.adaptations = [
-            linear(2 * hidden, 1, "relu") for _ in (None, *channels)
-        ]
-        self.blocks = [
-            {
-                "first": convolution(hidden, 3, activation="relu"),
-                "second": convolution(hidden, 3),
-            }
-            for _ in range(3)
-        ]
-        self.shortcut = linear(hidden, 1)
-        self.decoders = [
-            (linear(width, 3, "relu"), linear(width, 1)) for width in channels
-        ]
-
-    def build(self, student_shape, *teacher_shapes):
-        shapes = (student_shape, *teacher_shapes)
-        for layer, shape in zip(self.adaptations, shapes, strict=True):
-            layer.build(shape)
-        places = student_shape[:-1]
-        width = 2 * self.hidden
-        self.shortcut.build((*places, width))
-        for block in self.blocks:
-            block["first"].build((*places, width))
-            block["second"].build((*places, self.hidden))
-            width = self.hidden
-        for (first, second), channels in zip(self.decoders, self.channels):
-            first.build((*places, self.hidden))
-            second.build((*places, channels))
-        self.built = True
-
-    def call(self, student, teachers):
-        own, *others = self.adaptations
-        codes = [
-            self.extract(adapt(features))
-            for adapt, features in zip(others, teachers)
-        ]
-        decoded = [
-            second(first(code))
-            for (first, second), code in zip(self.decoders, codes)
-        ]
-        return {
-            "student_code": self.extract(own(student)),
-            "teacher_codes": codes,
-            "decoded": decoded,
-        }
-
-    def extract(self, x):
-        """The extractor E: blocks without normalization."""
-        shortcut = self.shortcut(x)
-        for block in self.blocks:
-            x = ops.relu(block["second"](block["first"](x)) + shortcut)
-            shortcut = x
-        return x
-
-
-def _as_map(features, size):
-    """A map of some size; for (1, 1) its mean."""
-    if tuple(size) != (1, 1):
-        return resized(features, size)
-    if len(features.shape) == 4:
-        features = ops.mean(features, axis=(1, 2))
-    return features[:, None, None, :]
-
-
-def _common_shapes(student, *teachers):
-    """Shapes of all maps as the block takes them, the student's first."""
-    shapes = (student, *teachers)
-    has_vectors = any(len(shape) == 2 for shape in shapes)
-    size = (1, 1) if has_vectors else tuple(student[1:3])
-    return [(None, *size, shape[-1]) for shape in shapes]
-
-
 def _checked_taps(taps, count):
     if taps is None:
         return [None] * (count + 1)
@@ -496,13 +386,48 @@ def _checked_taps(taps, count):
 
 
 def _checked_weights(weights):
+    """Weights of the terms that are computed."""
     weights = {} if weights is None else weights
     if not isinstance(weights, dict) or not set(weights) <= set(TERMS):
         rule = f"`weights` must be a dict of some of {TERMS}"
         checks.fail(rule, "weights", weights)
     for term, weight in weights.items():
-        checks.number(f"weights['{term}']", weight)
-    if weights.get("soft_targets") == 0:
-        rule = "`weights['soft_targets']` must be positive"
-        checks.fail(rule, "weights", weights)
-    return weights
+        above = term == "soft_targets"
+        checks.number(f"weights['{term}']", weight, above=above)
+    weights = {**WEIGHTS, **weights}
+    return {term: weights[term] for term in TERMS if weights[term]}
+
+
+def _check_options(options, augmentation):
+    checks.number("ratio", options["ratio"], above=True)
+    checks.choice("targets", options["targets"], TARGETS)
+    checks.integer("hidden", options["hidden"])
+    checks.integer("warm_up", options["warm_up"], 0)
+    checks.number("temperature", options["temperature"], above=True)
+    if not isinstance(options["calibrate"], bool):
+        rule = "`calibrate` must be a boolean"
+        checks.fail(rule, "calibrate", options["calibrate"])
+    if options["bandwidths"] != "median":
+        checks.positives("bandwidths", options["bandwidths"])
+    if not isinstance(augmentation, keras.Layer | None):
+        rule = "`augmentation` must be a `keras.Layer` or None"
+        checks.fail(rule, "augmentation", augmentation)
+
+
+def _slices(views):
+    """Places of each teacher's classes among all."""
+    counts = [view.output["logits"].shape[-1] for view in views]
+    ends = [0, *np.cumsum(counts).tolist()]
+    return [slice(a, b) for a, b in zip(ends, ends[1:])]
+
+
+def _view_of(student, taps, slices):
+    """The student's features and logits, if they are of all classes."""
+    view, count = tapped(student, taps[-1], "student"), slices[-1].stop
+    found = view.output["logits"].shape[-1]
+    if found != count:
+        raise ValueError(
+            f"The student must score all {count} classes of the teachers. "
+            f"Received: {found} classes"
+        )
+    return view

@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+
+from keras_vipa.amalgamation import new_student
+
+
+@pytest.mark.parametrize("kind", ["separable", "residual"])
+@pytest.mark.parametrize("most", [1_000, 40_000])
+def test_as_wide_as_may_be(kind, most):
+    student = new_student(kind, (16, 16, 1), 7, most)
+    assert student.input_shape == (None, 16, 16, 1)
+    assert student.output_shape == (None, 7)
+    assert 0.7 * most < student.count_params() <= most
+    # The last map is of 4 x 4 places.
+    assert student.layers[-3].output.shape[1:3] == (4, 4)
+
+
+def test_seed():
+    one, same, other = (
+        new_student("separable", (8, 8, 3), 2, 2_000, seed).get_weights()
+        for seed in (0, 0, 1)
+    )
+    for pair in zip(one, same):
+        np.testing.assert_array_equal(*pair)
+    assert any((a != b).any() for a, b in zip(one, other))
+
+
+def test_errors():
+    for arguments, message in (
+        (("dense", (8, 8, 3), 2, 1_000), "`student` must be one of"),
+        (("residual", (7, 8, 3), 2, 1_000), "sides of at least 8"),
+        (("residual", (8, 8, 3), 2, 10), "The student must be larger"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            new_student(*arguments)
