@@ -17,7 +17,7 @@ for the same number of steps, with one thing changed:
 
 Columns are those of `compare_stylization.py`, of `--pairs` held-back
 photographs in held-back styles, and of `evenness.py`, in three of these styles;
-means and standard deviations over `--seeds`. `report.jpg` in `--output` has a
+means and standard deviations over `--seeds`. `report.png` in `--output` has a
 line a variant: photographs and a disc on a sky, of the first seed.
 """
 
@@ -197,9 +197,9 @@ def main(args):
     summary = scoreboard.summarize(rows, "variant", columns)
     print(scoreboard.format_summary(summary, 3))
     with recipe.results(args) as folder:
-        save_picture(folder / "report.jpg", np.concatenate(sheet))
+        save_picture(folder / "report.png", np.concatenate(sheet))
         recipe.write_report(args, rows, folder, summary=summary)
 
 
 if __name__ == "__main__":
-    recipe.run(main, options, smoke=SMOKE)
+    recipe.run(main, options, smoke=SMOKE, writes=["report.png"])

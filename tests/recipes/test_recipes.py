@@ -18,7 +18,13 @@ RECIPES = [
 ]
 
 # Sooner done than compiled: few steps, of many operations.
-EAGER = {"train_din", "check_strokes", "ablate_din", "rank_transferability"}
+EAGER = {
+    "ablate_din",
+    "ablate_pictures",
+    "check_strokes",
+    "rank_transferability",
+    "train_din",
+}
 
 pytestmark = pytest.mark.tensorflow
 
@@ -49,8 +55,10 @@ def test_there_are_recipes():
 
 
 def marked(path):
-    """A benchmark traces dozens of steps, and tells nothing but their times."""
-    marks = [pytest.mark.slow] if path.stem.startswith("benchmark_") else []
+    """Benchmarks trace dozens of steps, and tell nothing but their times; the
+    parts of `ablate_pictures` are those of studies that are tried."""
+    is_slow = path.stem.startswith(("benchmark_", "ablate_pictures"))
+    marks = [pytest.mark.slow] if is_slow else []
     return pytest.param(path, id=path.stem, marks=marks)
 
 
