@@ -93,6 +93,7 @@ def rows():
             "temperature": 1.0,
             "calibrate": False,
             "weights": {"common": 1.0},
+            "rates": None,
             "warm_up": 1,
             "bandwidths": (0.1, 1.0),
             "seed": 0,

@@ -302,17 +302,18 @@ class PhasedModel(keras.Model):
             self.optimizer.build(self.trainable_variables)
         return super().make_train_function(force)
 
-    def default_optimizer(self, steps):
+    def default_optimizer(self, steps, factor=1.0):
         """Adam, whose rate falls from `learning_rates[phase]` to 0.
 
         Args:
             steps: integer. Steps of the phase; 0 or `None` for a constant
                 rate.
+            factor: float. Of the rate.
 
         Returns:
             A `keras.optimizers.Optimizer`.
         """
-        rate = self.learning_rates[self.phase]
+        rate = factor * self.learning_rates[self.phase]
         if steps:
             rate = keras.optimizers.schedules.CosineDecay(rate, steps)
         return keras.optimizers.Adam(rate)

@@ -185,6 +185,26 @@ class TestTraining(TestCase):
                 np.testing.assert_array_equal(*pair)
         assert not any(m.trainable_variables for m in amalgamator.teachers)
 
+    def test_rates(self):
+        """Adam's first step is of the length of its rate."""
+        amalgamator = make(rates={"head": 10.0, "block": 0.5})
+        student, space = amalgamator.student, amalgamator.space
+        layers_of = {
+            "student": student.layers[1],
+            "head": student.layers[-1],
+            "block": space.decoders[0][0],
+        }
+        before = {key: x.get_weights()[0] for key, x in layers_of.items()}
+        amalgamator.fit_stages(images(), {"joint": 1}, 8, verbose=0)
+        steps = {
+            key: np.abs(layer.get_weights()[0] - before[key]).max()
+            for key, layer in layers_of.items()
+        }
+        rate = amalgamator.learning_rates["joint"]
+        assert steps["student"] == pytest.approx(rate, rel=0.01)
+        assert steps["head"] == pytest.approx(10 * rate, rel=0.01)
+        assert steps["block"] == pytest.approx(0.5 * rate, rel=0.01)
+
     def test_soft_targets_alone_have_no_block(self):
         amalgamator = make(weights={"common": 0, "reconstruction": 0})
         assert amalgamator.space is None
@@ -302,6 +322,7 @@ class TestLifeCycle(TestCase):
                 {"weights": {"soft_targets": 0}},
                 "must be a finite number above 0",
             ),
+            ({"rates": {"student": 1.0}}, "`rates` must be a dict of"),
             ({"targets": "all"}, "`targets` must be one of"),
             ({"student": "dense"}, "`student` must be one of"),
             ({"bandwidths": "mean"}, "`bandwidths` must be"),

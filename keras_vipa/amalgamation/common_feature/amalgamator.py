@@ -7,6 +7,7 @@ from keras import ops
 from keras_vipa.amalgamation.amalgamator import Amalgamator
 from keras_vipa.amalgamation.classifiers import fitted
 from keras_vipa.amalgamation.classifiers import tapped
+from keras_vipa.amalgamation.common_feature.options import checked
 from keras_vipa.amalgamation.common_feature.space import CommonSpace
 from keras_vipa.amalgamation.common_feature.space import as_map
 from keras_vipa.amalgamation.common_feature.space import common_shapes
@@ -18,11 +19,6 @@ from keras_vipa.losses import soft_cross_entropy
 from keras_vipa.losses import squared_error
 from keras_vipa.training.phased_model import mean_of_each
 from keras_vipa.utils import checks
-
-TARGETS = ("joint", "separate", "both")
-TERMS = ("soft_targets", "common", "reconstruction")
-# Of the authors' program.
-WEIGHTS = {"soft_targets": 1.0, "common": 10.0, "reconstruction": 10.0}
 
 
 @keras.saving.register_keras_serializable(package="keras_vipa")
@@ -75,6 +71,10 @@ class CommonFeatureAmalgamator(Amalgamator):
             scale.
         weights: dict, `"soft_targets"`, `"common"`, `"reconstruction"` ->
             float. Of `L_C`, `L_M` and `L_R`; what is 0 is not computed.
+        rates: dict, `"head"`, `"block"` -> float. Learning rates of the
+            student's last layer and of what is left out of it, in units of the
+            student's. Defaults to 1; the authors, who start from ImageNet,
+            have 10 for the head and 5 or 10 for the block.
         warm_up: integer. Steps in which the weights of `L_M` and `L_R` grow
             from 0.
         bandwidths: tuple of floats or `"median"`, as of the MMD.
@@ -153,6 +153,7 @@ class CommonFeatureAmalgamator(Amalgamator):
         temperature=1.0,
         calibrate=False,
         weights=None,
+        rates=None,
         warm_up=0,
         bandwidths=BANDWIDTHS,
         augmentation=None,
@@ -163,24 +164,22 @@ class CommonFeatureAmalgamator(Amalgamator):
         teachers = check_teachers(teachers, 2)
         options = {
             "ratio": ratio,
-            "taps": _checked_taps(taps, len(teachers)),
+            "taps": taps,
             "hidden": hidden,
             "targets": targets,
             "temperature": temperature,
             "calibrate": calibrate,
-            "weights": _checked_weights(weights),
+            "weights": weights,
+            "rates": rates,
             "warm_up": warm_up,
             "bandwidths": bandwidths,
         }
-        _check_options(options, augmentation)
+        options = checked(options, augmentation, len(teachers))
         phases = {"joint": options["weights"]}
         super().__init__(teachers, phases, seed, white, **kwargs)
         self.options = options
         self.augmentation = augmentation
-        pairs = enumerate(zip(teachers, options["taps"]), 1)
-        self.views = [
-            tapped(*pair, f"teacher_{number}") for number, pair in pairs
-        ]
+        self.views = _views(teachers, options["taps"])
         self.slices = _slices(self.views)
         if isinstance(student, str):
             shape = image_shape or self.views[0].input_shape[1:]
@@ -261,6 +260,29 @@ class CommonFeatureAmalgamator(Amalgamator):
     def _seen(self, view, images):
         """What a frozen teacher makes of images."""
         return view(fitted(images, view.input_shape[1:]), training=False)
+
+    def default_optimizer(self, steps, factor=1.0):
+        optimizer = super().default_optimizer(steps, factor)
+        rates = self.options["rates"]
+        if set(rates.values()) == {1.0}:
+            return optimizer
+        logits = self.student_view.output["logits"]
+        parts = {"head": logits._keras_history.operation, "block": self.space}
+        chosen = {
+            id(variable): part
+            for part, layer in parts.items()
+            if layer is not None
+            for variable in layer.trainable_variables
+        }
+        groups = {
+            part: super(CommonFeatureAmalgamator, self).default_optimizer(
+                steps, factor * rate
+            )
+            for part, rate in rates.items()
+        }
+        return keras.optimizers.MultiOptimizer(
+            lambda variable: groups.get(chosen.get(id(variable)), optimizer)
+        )
 
     def feature_names(self):
         if self.augmentation is not None:
@@ -376,42 +398,12 @@ class CommonFeatureAmalgamator(Amalgamator):
         )
 
 
-def _checked_taps(taps, count):
-    if taps is None:
-        return [None] * (count + 1)
-    if not isinstance(taps, list | tuple) or len(taps) != count + 1:
-        rule = f"`taps` must be a list of {count} layers and the student's"
-        checks.fail(rule, "taps", taps)
-    return list(taps)
-
-
-def _checked_weights(weights):
-    """Weights of the terms that are computed."""
-    weights = {} if weights is None else weights
-    if not isinstance(weights, dict) or not set(weights) <= set(TERMS):
-        rule = f"`weights` must be a dict of some of {TERMS}"
-        checks.fail(rule, "weights", weights)
-    for term, weight in weights.items():
-        above = term == "soft_targets"
-        checks.number(f"weights['{term}']", weight, above=above)
-    weights = {**WEIGHTS, **weights}
-    return {term: weights[term] for term in TERMS if weights[term]}
-
-
-def _check_options(options, augmentation):
-    checks.number("ratio", options["ratio"], above=True)
-    checks.choice("targets", options["targets"], TARGETS)
-    checks.integer("hidden", options["hidden"])
-    checks.integer("warm_up", options["warm_up"], 0)
-    checks.number("temperature", options["temperature"], above=True)
-    if not isinstance(options["calibrate"], bool):
-        rule = "`calibrate` must be a boolean"
-        checks.fail(rule, "calibrate", options["calibrate"])
-    if options["bandwidths"] != "median":
-        checks.positives("bandwidths", options["bandwidths"])
-    if not isinstance(augmentation, keras.Layer | None):
-        rule = "`augmentation` must be a `keras.Layer` or None"
-        checks.fail(rule, "augmentation", augmentation)
+def _views(teachers, taps):
+    """Features and logits of each teacher."""
+    return [
+        tapped(*pair, f"teacher_{number}")
+        for number, pair in enumerate(zip(teachers, taps), 1)
+    ]
 
 
 def _slices(views):

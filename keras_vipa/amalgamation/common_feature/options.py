@@ -1,0 +1,77 @@
+"""What the amalgamator of common features is told, checked."""
+
+import keras
+
+from keras_vipa.utils import checks
+
+TARGETS = ("joint", "separate", "both")
+TERMS = ("soft_targets", "common", "reconstruction")
+# Of the authors' program.
+WEIGHTS = {"soft_targets": 1.0, "common": 10.0, "reconstruction": 10.0}
+
+
+def checked(options, augmentation, count):
+    """The options, with defaults where there are none, if they are right.
+
+    Args:
+        options: dict of those of `CommonFeatureAmalgamator`.
+        augmentation: its argument.
+        count: integer. Teachers.
+
+    Returns:
+        A dict.
+
+    Raises:
+        ValueError: If one is not as it should be.
+    """
+    checks.number("ratio", options["ratio"], above=True)
+    checks.choice("targets", options["targets"], TARGETS)
+    checks.integer("hidden", options["hidden"])
+    checks.integer("warm_up", options["warm_up"], 0)
+    checks.number("temperature", options["temperature"], above=True)
+    if not isinstance(options["calibrate"], bool):
+        rule = "`calibrate` must be a boolean"
+        checks.fail(rule, "calibrate", options["calibrate"])
+    if options["bandwidths"] != "median":
+        checks.positives("bandwidths", options["bandwidths"])
+    if not isinstance(augmentation, keras.Layer | None):
+        rule = "`augmentation` must be a `keras.Layer` or None"
+        checks.fail(rule, "augmentation", augmentation)
+    return {
+        **options,
+        "taps": _checked_taps(options["taps"], count),
+        "weights": _checked_weights(options["weights"]),
+        "rates": _checked_rates(options["rates"]),
+    }
+
+
+def _checked_taps(taps, count):
+    if taps is None:
+        return [None] * (count + 1)
+    if not isinstance(taps, list | tuple) or len(taps) != count + 1:
+        rule = f"`taps` must be a list of {count} layers and the student's"
+        checks.fail(rule, "taps", taps)
+    return list(taps)
+
+
+def _checked_weights(weights):
+    """Weights of the terms that are computed."""
+    weights = {} if weights is None else weights
+    if not isinstance(weights, dict) or not set(weights) <= set(TERMS):
+        rule = f"`weights` must be a dict of some of {TERMS}"
+        checks.fail(rule, "weights", weights)
+    for term, weight in weights.items():
+        above = term == "soft_targets"
+        checks.number(f"weights['{term}']", weight, above=above)
+    weights = {**WEIGHTS, **weights}
+    return {term: weights[term] for term in TERMS if weights[term]}
+
+
+def _checked_rates(rates):
+    rates = {} if rates is None else rates
+    if not isinstance(rates, dict) or not set(rates) <= {"head", "block"}:
+        rule = "`rates` must be a dict of 'head' and 'block'"
+        checks.fail(rule, "rates", rates)
+    for part, rate in rates.items():
+        checks.number(f"rates['{part}']", rate)
+    return {"head": 1.0, "block": 1.0, **rates}
