@@ -185,6 +185,7 @@ class TestTraining(TestCase):
                 np.testing.assert_array_equal(*pair)
         assert not any(m.trainable_variables for m in amalgamator.teachers)
 
+    @pytest.mark.tensorflow
     def test_rates(self):
         """Adam's first step is of the length of its rate."""
         amalgamator = make(rates={"head": 10.0, "block": 0.5})
@@ -213,6 +214,7 @@ class TestTraining(TestCase):
         count = len(amalgamator.student.trainable_variables)
         assert len(amalgamator.trainable_variables) == count
 
+    @pytest.mark.tensorflow
     def test_features_computed_before_change_nothing(self):
         students = []
         for cache_bytes in (0, 2**30):
@@ -229,6 +231,7 @@ class TestTraining(TestCase):
             students.append(amalgamator.student.get_weights())
         self.assert_all_close(*students, atol=1e-4)
 
+    @pytest.mark.tensorflow
     def test_warm_up(self):
         amalgamator = make(warm_up=4)
         amalgamator.fit_stages(images(16), {"joint": 2}, 8, verbose=0)
@@ -255,6 +258,7 @@ class TestTraining(TestCase):
         self.assert_all_close(turned["targets"], expected["targets"], 1e-4)
         assert amalgamator.feature_names() == ()
 
+    @pytest.mark.tensorflow
     def test_a_student_of_ones_own(self):
         student = new_student("residual", (9, 9, 1), 5, 2_000)
         amalgamator = make(student=student, taps=["conv", None, None])
@@ -262,6 +266,7 @@ class TestTraining(TestCase):
         assert amalgamator.student is student
         assert student.layers[0].name == "images"
 
+    @pytest.mark.tensorflow
     def test_vectors(self):
         flat = keras.Sequential(
             [
