@@ -30,7 +30,7 @@ NETWORKS = {
     "scene_encoders": lambda din: SceneEncoders(tasks=("depth", "edge2d")),
     "vgg_features": lambda din: VGGFeatures(),
     "din_style": lambda din: din.style_model(),
-    "din_transfer": lambda din: din.transfer_model(),
+    "din_transfer": lambda din: din.transfer_model(32, 48),
 }
 
 

@@ -1,5 +1,6 @@
 import gzip
 import os
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -35,6 +36,12 @@ def test_pictures():
         columns, rows = means.mean(axis=0), means.mean(axis=1)
         widths[name] = (columns > 0.1).sum() / (rows > 0.1).sum()
     assert widths["trousers"] < 0.7 < widths["sandal"]
+
+
+def test_embedded_files_are_small():
+    place = resources.files("keras_vipa.datasets")
+    names = ("garments.webp", "garments.npz")
+    assert sum(len((place / n).read_bytes()) for n in names) <= 3_000_000
 
 
 def test_named():

@@ -1,3 +1,5 @@
+from importlib import resources
+
 import numpy as np
 import pytest
 
@@ -65,6 +67,12 @@ def test_labels_are_what_the_pictures_show(whole):
     top = images[:, 2:8].mean(axis=(1, 2))
     assert top[blue, 2].mean() > top[blue, 0].mean()
     assert top[red, 0].mean() > top[red, 2].mean()
+
+
+def test_embedded_files_are_small():
+    place = resources.files("keras_vipa.datasets")
+    names = ("people.webp", "people.npz")
+    assert sum(len((place / n).read_bytes()) for n in names) <= 2_500_000
 
 
 def test_named():

@@ -23,6 +23,7 @@ EAGER = {
     "ablate_pictures",
     "check_strokes",
     "rank_transferability",
+    "read_people",
     "train_din",
 }
 

@@ -149,6 +149,8 @@ def test_a_photograph_is_its_own_content(
     recipe, output = load_recipe("compare_stylization"), tmp_path / "output"
     monkeypatch.setattr(recipe, "CONTENT_SIZE", 64)
     monkeypatch.setattr(recipe, "STYLE_SIZE", 32)
+    even = [{"lines": 0.25, "contrast": 0.5, "halo": 0.75}]
+    monkeypatch.setattr(recipe, "evenness", lambda draw: even)
     options = ["--content", pictures, "--style", pictures, "--pairs", 1]
     run_recipe(recipe, *options, "--weights", weights, "--output", output)
     rows = (output / "report.md").read_text(encoding="utf-8").splitlines()
@@ -161,6 +163,7 @@ def test_a_photograph_is_its_own_content(
     assert row["content"].startswith("0.000")
     assert row["normalized"].startswith("0.000")
     assert not row["style"].startswith("0.000")
+    assert rows[-1].split()[-6:-1:2] == ["0.250", "0.500", "0.750"]
     assert (output / "report.jpg").is_file()
 
 
