@@ -87,7 +87,7 @@ def fitted(images, shape):
         images = ops.matmul(images, weights)
     elif channels == 3 and images.shape[-1] == 1:
         images = ops.repeat(images, 3, axis=-1)
-    if None in (height, width) or images.shape[1:3] == (height, width):
+    if None in (height, width):
         return images
     return resized(images, (height, width))
 

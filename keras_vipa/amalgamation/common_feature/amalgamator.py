@@ -226,11 +226,7 @@ class CommonFeatureAmalgamator(Amalgamator):
 
     def build(self, input_shape):
         if self.space is not None:
-            shapes = [
-                view.output["features"].shape
-                for view in (self.student_view, *self.views)
-            ]
-            student, *teachers = common_shapes(*shapes)
+            student, *teachers = self._map_shapes()
             self.space.build(student, teachers)
         self.built = True
 
@@ -299,16 +295,19 @@ class CommonFeatureAmalgamator(Amalgamator):
         found = {}
         for number, view in enumerate(self.views, 1):
             seen = self._seen(view, inputs["images"])
-            size = self._map_size()
             found[f"logits_{number}"] = seen["logits"]
-            found[f"features_{number}"] = as_map(seen["features"], size)
+            if self.space is not None:
+                found[f"features_{number}"] = self._as_map(seen["features"])
         return found
 
-    def _map_size(self):
-        """Height and width of all maps; (1, 1) if one has vectors."""
+    def _map_shapes(self):
+        """Shapes of the maps that the block takes, the student's first."""
         views = (self.student_view, *self.views)
-        shapes = [view.output["features"].shape for view in views]
-        return common_shapes(*shapes)[0][1:3]
+        return common_shapes(*(view.output["features"].shape for view in views))
+
+    def _as_map(self, features):
+        """Features as a map of the size of all."""
+        return as_map(features, self._map_shapes()[0][1:3])
 
     def call(self, inputs, training=None):
         if training and self.options["warm_up"]:
@@ -334,7 +333,7 @@ class CommonFeatureAmalgamator(Amalgamator):
             return outputs
         maps = [features[f"features_{number}"] for number in numbers]
         maps = [ops.stop_gradient(x) for x in maps]
-        own = as_map(student["features"], self._map_size())
+        own = self._as_map(student["features"])
         return {**outputs, "features": maps, **self.space(own, maps)}
 
     def loss_terms(self, inputs, outputs):
