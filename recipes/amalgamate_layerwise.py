@@ -38,38 +38,27 @@ that off). See `LayerwiseAmalgamator` for the method itself, and
 
 import time
 
-from keras_vipa.utils import recipe
-
-# isort: split
-
 import keras
-import matplotlib.pyplot as plt
 import numpy as np
+from shared import classifiers
 
 from keras_vipa import applications
-from keras_vipa import datasets
-from keras_vipa import export
-from keras_vipa import metrics
 from keras_vipa import training
 from keras_vipa.amalgamation import LayerwiseAmalgamator
 from keras_vipa.amalgamation import draw_width_curves
 from keras_vipa.amalgamation import width_curves
-from keras_vipa.utils import scoreboard
 from keras_vipa.utils import types
 
-PRESETS = {"digits": ("0_4", "5_9"), "emoji": ("0_4", "5_8")}
-LAST = "last_good_student.keras"
-WRITES = ["report.png", "student.keras", "student.tflite", LAST]
+PRESETS = {
+    "digits": ("digits_0_4", "digits_5_9"),
+    "emoji": ("emoji_0_4", "emoji_5_8"),
+}
 LABELS_PER_CLASS = {"digits": 12, "emoji": 30}
 
 
 def options(add):
     """The options."""
-    add("--teachers", nargs="+", metavar="KERAS_FILE", help="of yours")
-    add("--images", "--dataset", metavar="SET", help="folder or a name")
-    add("--white", type=types.positive, default=1.0, help="of --teachers")
-    add("--compare", action="store_true", help="train the baseline, too")
-    add("--train-teachers", action="store_true", help="anew for each seed")
+    classifiers.options(add)
     add("--width", type=types.share, help="of layers, all teachers' are 1")
     add("--epochs", type=int, nargs=3, help="of each phase, at most")
     add("--patience", type=int, metavar="EPOCHS", help="without a lower loss")
@@ -77,35 +66,7 @@ def options(add):
     add("--strategy", choices=training.STRATEGIES, default="none")
 
 
-def load_task(args):
-    """Teachers if they are the user's, images, and each teacher's classes."""
-    args.images = name = args.images or ("" if args.teachers else "digits")
-    if not name:
-        raise ValueError("--teachers need --images, a folder of pictures.")
-    is_known = name in PRESETS or name.startswith(("folder:", "tfds:"))
-    name = name if is_known else f"folder:{name}"
-    if not args.teachers:
-        train, test = datasets.named(name)
-        return None, train, test, datasets.class_groups(train.num_classes(), 2)
-    models = [recipe.read_model(path) for path in args.teachers]
-    size = models[0].input_shape[1:3]
-    train, test = datasets.named(name, None if None in size else size)
-    sizes = train.info.get("original_size", [size])
-    if None not in size and np.any(np.array(sizes) != size):
-        print(f"Pictures of another size are resized to {size}.")
-    return models, train, test, None
-
-
-def teachers_of(args, train, groups, seed):
-    """The trained classifiers of the data set, or new ones."""
-    if args.images in PRESETS and not args.train_teachers:
-        names = [f"{args.images}_{classes}" for classes in PRESETS[args.images]]
-        return [applications.load_model(name) for name in names]
-    parts = [train.of_classes(group, relabel=True) for group in groups]
-    return [train_on_few(args, part, seed) for part in parts]
-
-
-def train_on_few(args, data, seed):
+def train_on_few(args, data, number, seed):
     """A classifier that has seen a few labels: an imperfect teacher."""
     few = data.few_per_class(LABELS_PER_CLASS.get(args.images, 30), seed)
     shape = few.images.shape[1:]
@@ -120,25 +81,10 @@ def train_on_few(args, data, seed):
     return teacher
 
 
-def scores_of_teachers(amalgamator, images, labels, seed):
-    """Scoreboard with a row for each teacher, and for all side by side."""
-    logits = amalgamator.teacher_features.predict(images, verbose=0)["logits"]
-    if not np.isfinite(logits).all():
-        raise ValueError("The scores of teachers must be finite on the images.")
-    score = metrics.by_part(metrics.accuracy, labels, amalgamator.slices)
-    if labels is None:
-        score = metrics.by_part(metrics.agreement, logits, amalgamator.slices)
-    board = scoreboard.Scoreboard(score, seed=seed)
-    board.add_teachers(amalgamator.teachers, logits)
-    return board
-
-
 def run_seed(args, seed, task, backup):
-    """Train for one seed; returns rows, amalgamator, images."""
-    models, train, test, groups = task
-    models = models or teachers_of(args, train, groups, seed)
-    channels = models[0].input_shape[-1]
-    x, x_test = (args.white * s.array(None, channels) for s in (train, test))
+    """Train for one seed; returns rows, amalgamator, curves."""
+    models = task.teachers(seed)
+    x, x_test = (args.white * x for x in task.arrays(models[0]))
     fit = {"backup_dir": backup / f"layerwise_{seed}"}
     if args.patience:
         x, more = training.hold_back(x, args.patience)
@@ -159,9 +105,8 @@ def run_seed(args, seed, task, backup):
         work = epochs | {"joint": epochs["joint"] + total}
         training.announce(new(), x, work, len(args.seeds), **fit)
     last = new()
-    # Place of each class among the logits, which are ordered by teacher.
-    labels = groups and np.argsort(np.concatenate(groups))[test.y()]
-    board = scores_of_teachers(last, x_test, labels, seed)
+    logits = last.teacher_features.predict(x_test, verbose=0)["logits"]
+    board = classifiers.board_of(task, last.slices, models, logits, seed)
     if total:
         print(f"Seed {seed}: a student from the logits alone", flush=True)
         start, other, folder = time.time(), new(), backup / f"logits_{seed}"
@@ -174,51 +119,21 @@ def run_seed(args, seed, task, backup):
         board.add_model("before_joint", last.student, x_test, start)
     last.fit_stages(x, joint, **fit)
     board.add_model("student", last.student, x_test, start)
-    return board.rows, last, x
-
-
-def write(args, last, results, curves, measures):
-    """Networks, summary as a table and a picture, and the report, together."""
-    columns = {"parts": 100, "joint": 100, "seconds": 1}
-    summary = scoreboard.summarize(results, scoreboard.OF_A_MODEL, columns)
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), layout="tight")
-    draw_width_curves(axes[0], curves)
-    label = f"{measures} in %"
-    scoreboard.draw_bars(axes[1], summary, ("parts", "joint"), label)
-    more = {"measures": measures, "summary": summary, "reconstruction": curves}
-    with recipe.results(args) as folder:
-        if args.train_teachers or not (args.teachers or args.images in PRESETS):
-            for number, teacher in enumerate(last.teachers, 1):
-                teacher.save(folder / f"teacher_{number}.keras")
-        last.student.save(folder / "student.keras")
-        if keras.config.backend() == "tensorflow":
-            export.to_litert(last.student, folder / "student.tflite")
-        figure.savefig(folder / "report.png", dpi=120)
-        recipe.write_report(args, results, folder, **more)
-    print(f"{label}, mean and standard deviation over seeds")
-    print(scoreboard.format_summary(summary, {"seconds": 0}))
-    print(f"Written to {args.output}")
+    is_first = seed == args.seeds[0]
+    return board.rows, last, is_first and width_curves(last, x[:1000])
 
 
 def main(args):
     """Run all seeds, then write what came out."""
-    task, results = load_task(args), []
-    with recipe.backup_folder(args) as backup:
-        for seed in args.seeds:
-            keras.utils.set_random_seed(seed)
-            try:
-                with training.strategy_scope(args.strategy):
-                    rows, last, x = run_seed(args, seed, task, backup)
-            except FloatingPointError as error:
-                with recipe.results(args) as folder:
-                    error.model.student.save(folder / LAST)
-                raise
-            results += rows
-            if seed == args.seeds[0]:
-                first, curves = last, width_curves(last, x[:1000])
-        measures = "accuracy" if task[3] else "agreement with the teachers"
-        write(args, first, results, curves, measures)
+    task = classifiers.Task(args, PRESETS, train_on_few)
+
+    def within_strategy(*arguments):
+        with training.strategy_scope(args.strategy):
+            return run_seed(*arguments)
+
+    classifiers.run(args, task, within_strategy, draw_width_curves)
 
 
 if __name__ == "__main__":
-    recipe.run(main, options, smoke={"epochs": [1, 1, 1]}, writes=WRITES)
+    smoke, writes = {"epochs": [1, 1, 1]}, classifiers.WRITES
+    recipe.run(main, options, smoke=smoke, writes=writes)

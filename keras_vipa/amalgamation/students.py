@@ -13,7 +13,8 @@ KINDS = ("separable", "residual")
 STAGES = (16, 32, 64, 96)
 WIDEST = 32
 SMALLEST = 8
-LEAST_MAP = 4
+# Least sides of the maps of the first convolution and of the stages.
+LEAST_FIRST, LEAST_MAP = 8, 4
 # Taken for a side that is not known.
 WHOLE = 64
 
@@ -22,8 +23,9 @@ def new_student(kind, image_shape, num_classes, parameters, seed=0):
     """The widest network of a kind that has at most so many weights.
 
     A convolution and three stages, with BatchNormalization; then the mean over
-    the map and one dense layer. A stage halves the map if its sides are at
-    least 4 then.
+    the map and one dense layer. The convolution halves the picture if the map
+    is at least 8 pixels high and wide then, a stage halves the map if that is
+    at least 4.
 
     Args:
         kind: string. `"separable"`, depthwise and 1x1 convolutions; or
@@ -117,13 +119,19 @@ def _network(kind, image_shape, num_classes, channels, seed):
 
     block = {"separable": separable, "residual": residual}[kind]
     inputs = keras.Input(image_shape, name="images")
-    x = layers.ReLU()(convolution(inputs, channels[0], 3))
     side = min(side or WHOLE for side in image_shape[:2])
+    side, strides = _halved(side, LEAST_FIRST)
+    x = layers.ReLU()(convolution(inputs, channels[0], 3, strides))
     for width in channels[1:]:
-        half = -(-side // 2)
-        x = block(x, width, 2 if half >= LEAST_MAP else 1)
-        side = half if half >= LEAST_MAP else side
+        side, strides = _halved(side, LEAST_MAP)
+        x = block(x, width, strides)
     x = layers.GlobalAveragePooling2D(data_format="channels_last")(x)
     init = keras.initializers.GlorotUniform(next(seeds))
     logits = layers.Dense(num_classes, kernel_initializer=init)(x)
     return keras.Model(inputs, logits, name="student")
+
+
+def _halved(side, least):
+    """Side of the next map, half if that is not too small, and strides."""
+    half = -(-side // 2)
+    return (half, 2) if half >= least else (side, 1)

@@ -6,10 +6,12 @@ from keras_vipa.datasets.digits import digits
 from keras_vipa.datasets.emoji import emoji
 from keras_vipa.datasets.folder import folder
 from keras_vipa.datasets.garments import garments
+from keras_vipa.datasets.image_set import ImageSet
 from keras_vipa.datasets.people import people
 from keras_vipa.datasets.tfds import tfds
 from keras_vipa.utils import checks
 from keras_vipa.utils.images import check_size
+from keras_vipa.utils.images import fit_picture
 
 EMBEDDED = {"digits": digits, "garments": garments, "people": people}
 
@@ -20,7 +22,9 @@ def named(name, size=32, seed=0):
     Args:
         name: string. `"digits"`; `"garments"`; `"people"`; `"emoji"` (without
             the variants in other skin tones); `"folder:PATH"`, of which a fifth
-            is for testing; or `"tfds:NAME"` with splits `train` and `test`.
+            is for testing; or `"tfds:NAME"` with splits `train` and `test`. Or
+            several of the first four, `"garments+emoji"`, as one set in the
+            size of the largest images, with the label `"class"`.
         size: integer. Side in pixels of the images of the last two.
         seed: integer. Seed of the fifth.
 
@@ -43,6 +47,10 @@ def named(name, size=32, seed=0):
     if name == "emoji":
         sets = emoji("train"), emoji("test")
         return tuple(s.select(s.y("skin_tone") == 0) for s in sets)
+    parts = str(name).split("+")
+    if len(parts) > 1 and set(parts) <= {*EMBEDDED, "emoji"}:
+        pairs = [named(part) for part in parts]
+        return tuple(_joined(name, sets) for sets in zip(*pairs))
     if kind == "folder" and rest:
         images = folder(rest, size=size)
         if len(images) < 2:
@@ -56,7 +64,23 @@ def named(name, size=32, seed=0):
     if kind == "tfds" and rest:
         return tfds(rest, "train", size), tfds(rest, "test", size)
     raise ValueError(
-        "A data set is digits, emoji, garments, people, folder:PATH or "
-        "tfds:NAME. "
+        "A data set is digits, emoji, garments, people, several of them with "
+        "a plus between, folder:PATH or tfds:NAME. "
         f"Received: {name if isinstance(name, str) else checks.shown(name)}"
+    )
+
+
+def _joined(name, sets):
+    """Images of several sets, the classes of one behind those of another."""
+    size = max(images.images.shape[1:3] for images in sets)
+    pictures, classes, names = [], [], []
+    for images in sets:
+        pictures += [fit_picture(picture, size) for picture in images.images]
+        classes.append(images.y() + len(names))
+        names += images.class_names[images.label]
+    return ImageSet(
+        np.stack(pictures),
+        labels={"class": np.concatenate(classes)},
+        class_names={"class": names},
+        name=name,
     )

@@ -118,7 +118,10 @@ def train(trainer, phase, steps, batches, rate):
     trainer.set_phase(phase)
     if isinstance(trainer.model, SharedEncoderAdaIN):
         trainer.model.style_net.trainable = False
-    trainer.compile(keras.optimizers.Adam(rate, clipnorm=1.0))
+    optimizer = keras.optimizers.Adam(rate, clipnorm=1.0)
+    # On a CPU, TensorFlow's own operations are quicker than XLA's.
+    is_compiled = keras.config.backend() == "jax"
+    trainer.compile(optimizer, jit_compile=is_compiled)
     trainer.fit(batches, verbose=0, shuffle=False)
 
 

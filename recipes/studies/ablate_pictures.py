@@ -11,14 +11,19 @@ for the same number of steps, with one thing changed:
 - `tone`, `variation`, `style`: the weight of a term;
 - `large crops`: contents of twice the side;
 - `epsilon`: 1e-3 instead of 1e-5 in the two levels;
+- `bilinear`: upsampling that interpolates, instead of repeating pixels;
+- `colours first`: the third level in front of the network, not behind it;
+  `no colours`: not at all;
 - `two networks`: style and content of the judge's features are learnt too, so
   that it no longer judges independently;
 - `long run`: what `din_mobile` was trained with.
 
 Columns are those of `compare_stylization.py`, of `--pairs` held-back
 photographs in held-back styles, and of `evenness.py`, in three of these styles;
-means and standard deviations over `--seeds`. `report.png` in `--output` has a
-line a variant: photographs and a disc on a sky, of the first seed.
+means and standard deviations over `--seeds`. `report.png` in `--output` has
+photographs and a disc on a sky, their styles, and a line a variant, of the first
+seed. Variants and seeds may as well run beside one another, each in its own
+folder.
 """
 
 from keras_vipa.utils import recipe
@@ -46,23 +51,44 @@ from keras_vipa.applications import din
 from keras_vipa.datasets import random_crops
 from keras_vipa.datasets import read_pictures
 from keras_vipa.datasets import smooth_pictures
+from keras_vipa.layers import DoubleSize2D
 from keras_vipa.utils import scoreboard
 from keras_vipa.utils import types
 from keras_vipa.utils.images import fit_picture
 from keras_vipa.utils.images import save_picture
 
-RATE, CROPS, BATCH, SIDE, EVEN_STYLES = 2e-3, 400, 4, 256, 3
+RATE, CROPS, BATCH, SIDE, EVEN_STYLES = 2e-3, 400, 8, 256, 3
+
+
+class NoColors(DIN):
+    """Without the third level."""
+
+    def draw(self, content, code, moments=(None, None, None)):
+        x = self.level(0, self.encoder(content), code, moments[0])
+        return self.decoder(self.level(1, self.middle(x), code, moments[1]))
+
+
+class ColorsFirst(NoColors):
+    """With the third level in front of all."""
+
+    def draw(self, content, code, moments=(None, None, None)):
+        return super().draw(self.level(2, content, code), code, moments)
+
+
 CHANGES = {
     "plain": {},
     "grain": {"grain": 12.0},
     "smooth": {"smooth": 0.1},
-    "grain, smooth": {"grain": 12.0, "smooth": 0.1},
+    "grain and smooth": {"grain": 12.0, "smooth": 0.1},
     "tone 2": {"weights": {"tone": 2.0}},
     "variation 0": {"weights": {"variation": 0.0}},
     "variation 1": {"weights": {"variation": 1.0}},
     "style 7": {"weights": {"style": 7.0}},
     "large crops": {"scale": 2},
     "epsilon 1e-3": {"epsilon": 1e-3},
+    "bilinear": {"interpolation": "bilinear"},
+    "colours first": {"model": ColorsFirst},
+    "no colours": {"model": NoColors},
     "two networks": {"second": True},
     "long run": {
         "grain": 12.0,
@@ -82,6 +108,7 @@ def options(add):
     add("--size", type=int, default=96)
     add("--pairs", type=int, default=12)
     add("--variants", nargs="+", choices=CHANGES, default=list(CHANGES))
+    add("--minutes", type=types.positive, help="after which none is begun")
 
 
 class TwoNetworks(DINTrainer):
@@ -121,9 +148,12 @@ def read(folder, kind, count, seed):
 
 def new_trainer(change, features):
     """A network of random weights with its trainer."""
-    model = DIN("mobile", features=features)
+    model = change.get("model", DIN)("mobile", features=features)
     for level in model.levels[:2]:
         level.epsilon = change.get("epsilon", level.epsilon)
+    for layer in model.middle.layers + model.decoder.layers:
+        if isinstance(layer, DoubleSize2D):
+            layer.interpolation = change.get("interpolation", "nearest")
     cls = TwoNetworks if "second" in change else DINTrainer
     return cls(model, change.get("weights"), phase="stylize")
 
@@ -161,9 +191,23 @@ def measure(model, networks, contents, styles):
     return means, np.concatenate([*drawings[:4], sky], axis=1)
 
 
+def train_phases(trainer, change, given, args, seed):
+    """Both phases, with what the VGG says of the crops computed once."""
+    for phase, steps in zip(("reconstruct", "stylize"), args.steps):
+        if not steps:
+            continue
+        noise = change.get("grain", 0) * (phase == "stylize") / 255.0
+        pairs = StylePairs(*given, BATCH, steps, seed, noise)
+        trainer.set_phase(phase)
+        if "second" not in change:
+            cache = BATCH, trainer.cache_bytes, None
+            pairs = trainer.phase_batches(pairs, None, *cache)
+        train(trainer, phase, steps, pairs, RATE)
+
+
 def main(args):
     """Train and judge all variants."""
-    rows, sheet = [], []
+    rows, began = [], time.perf_counter()
     features = VGGFeatures()
     networks = {"": features}
     if args.judge:
@@ -173,31 +217,32 @@ def main(args):
         folders = (args.content, "photographs"), (args.style, "paintings")
         parts = [read(*folder, args.pairs, seed) for folder in folders]
         (photographs, contents), (paintings, styles) = parts
+        if seed == args.seeds[0]:
+            sky = fit_picture(with_disc(gradients()["sky"]), SIDE)
+            above = [*contents[:4], sky], [*styles[:4], styles[0]]
+            lines = [np.concatenate(pictures, axis=1) for pictures in above]
         crops = random_crops(paintings, CROPS, args.size, seed, widen=True)
         for name in args.variants:
             change, start = CHANGES[name], time.perf_counter()
-            if "second" in change and not args.judge:
+            is_late = args.minutes and start - began > 60 * args.minutes
+            if (is_late and rows) or ("second" in change and not args.judge):
                 continue
             keras.utils.set_random_seed(seed)
             trainer = new_trainer(change, features)
             drawn = contents_of(photographs, change, args.size, seed)
             given = {"content": drawn}, {"style": crops}
-            for phase, steps in zip(("reconstruct", "stylize"), args.steps):
-                noise = change.get("grain", 0) * (phase == "stylize") / 255.0
-                pairs = StylePairs(*given, BATCH, steps or 1, seed, noise)
-                if steps:
-                    train(trainer, phase, steps, pairs, RATE)
+            train_phases(trainer, change, given, args, seed)
             means, line = measure(trainer.model, networks, contents, styles)
             seconds = time.perf_counter() - start
             rows.append({"variant": name, "seed": seed, **means})
             print(f"{seconds:.0f} s: {rows[-1]}", flush=True)
             if seed == args.seeds[0]:
-                sheet.append(line)
+                lines.append(line)
     columns = [key for key in rows[0] if key not in ("variant", "seed")]
     summary = scoreboard.summarize(rows, "variant", columns)
     print(scoreboard.format_summary(summary, 3))
     with recipe.results(args) as folder:
-        save_picture(folder / "report.png", np.concatenate(sheet))
+        save_picture(folder / "report.png", np.concatenate(lines))
         recipe.write_report(args, rows, folder, summary=summary)
 
 

@@ -4,12 +4,14 @@
 #
 #   recipes/studies/gpu_din.sh pack photographs paintings textures
 #   recipes/studies/gpu_din.sh run OUT --minutes 9 [options of train_din.py]
+#   JUDGE=WHEEL recipes/studies/gpu_din.sh ablate OUT --minutes 8
 #   recipes/studies/gpu_din.sh unpack OUT
 #
 # `pack` puts pictures (at most 24 MB) and wheels for PYTHON_VERSION (3.12) into
 # build/gpu_din, which travels with the clone. `run` trains on them, and with
 # TIME_DIN=1 times the networks before; logs, weights and pictures go to OUT, one
-# archive for each. `unpack` puts what OUT has into results/gpu_din. To try it
+# archive for each. `ablate` runs `ablate_pictures.py` for all its variants, five
+# processes beside one another, with its options. `unpack` puts what OUT has into results/gpu_din. To try it
 # without a GPU: `run` on a machine whose python3 (or PYTHON) has JAX.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -27,7 +29,7 @@ pack)
     "keras>=3.15" namex optree
   du -sh "$pack"
   ;;
-run)
+run | ablate)
   out=${1:?a folder for the results}
   shift
   site=$(mktemp -d)
@@ -53,6 +55,29 @@ run)
     fi
   fi
   pictures=$pack/pictures
+  if [[ $command == ablate ]]; then
+    # What one process has compiled, others need not compile again.
+    JAX_COMPILATION_CACHE_DIR=$(mktemp -d)
+    export JAX_COMPILATION_CACHE_DIR XLA_PYTHON_CLIENT_PREALLOCATE=false
+    export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0
+    number=0
+    while IFS=, read -ra variants; do
+      number=$((number + 1))
+      "${PYTHON:-python3}" recipes/studies/ablate_pictures.py \
+        --content "$pictures/photographs" --style "$pictures/paintings" \
+        ${JUDGE:+--judge "$JUDGE"} --output "$folder/$number" \
+        --variants "${variants[@]}" "$@" >"$folder/$number.log" 2>&1 &
+    done <<'END'
+plain,tone 2,no colours
+long run,variation 1,colours first
+grain,epsilon 1e-3,large crops
+smooth,style 7,two networks
+grain and smooth,bilinear,variation 0
+END
+    wait
+    tar -C "$(dirname "$folder")" -czf "$out/ablate.tar.gz" "$name"
+    exit
+  fi
   status=0
   "${PYTHON:-python3}" recipes/train_din.py --output "$folder" \
     --content "$pictures/photographs" --style "$pictures/paintings" \

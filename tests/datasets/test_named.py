@@ -38,6 +38,26 @@ def test_emoji_without_variants_in_other_skin_tones(monkeypatch):
         assert part.label == whole.label
 
 
+def test_several_sets_are_one():
+    train, test = datasets.named("digits+garments")
+    digits, garments = (datasets.named(n) for n in ("digits", "garments"))
+    assert train.images.shape[1:] == test.images.shape[1:] == (28, 28, 3)
+    assert train.class_names["class"] == [
+        *digits[0].class_names["digit"],
+        *garments[0].class_names["garment"],
+    ]
+    for joined, first, second in zip((train, test), digits, garments):
+        np.testing.assert_array_equal(
+            joined.y(), np.append(first.y(), 10 + second.y())
+        )
+        # Digits are made larger; the garments are as they were.
+        np.testing.assert_array_equal(
+            joined.images[len(first) :], second.images
+        )
+        whole = first.images[0].mean()
+        assert abs(joined.images[0].mean() - whole) < 2
+
+
 def test_a_fifth_of_a_folder_is_for_testing(pictures):
     train, test = datasets.named(pictures, size=8)
     assert train.images.shape == (9, 8, 8, 3)

@@ -1,0 +1,180 @@
+"""What recipes that amalgamate classifiers have in common.
+
+The task, which is a user's classifiers and pictures, or a data set with
+classifiers of its classes; a row for each teacher; results in one folder.
+"""
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+
+from keras_vipa import applications
+from keras_vipa import datasets
+from keras_vipa import export
+from keras_vipa import metrics
+from keras_vipa.utils import recipe
+from keras_vipa.utils import scoreboard
+from keras_vipa.utils import types
+
+LAST = "last_good_student.keras"
+WRITES = ["report.png", "student.keras", "student.tflite", LAST]
+
+
+class Task:
+    """Teachers and pictures of a recipe.
+
+    Args:
+        args: the parsed arguments, of which some are of `options`.
+        presets: dict, data set -> names of its trained classifiers in
+            `applications.WEIGHTS`, which share its classes; the first set is
+            the default.
+        train_one: callable, `(args, data, number, seed)` to a new classifier
+            of the classes of an `ImageSet`, as teacher `number`.
+
+    Attributes:
+        models: list of `keras.Model`; `None` if they are not the user's.
+        train: `ImageSet`.
+        test: `ImageSet`.
+        groups: list of lists, the classes of each teacher; `None` if they are
+            not known.
+    """
+
+    def __init__(self, args, presets, train_one):
+        name = args.images or ("" if args.teachers else next(iter(presets)))
+        if not name:
+            raise ValueError("--teachers need --images, a folder of pictures.")
+        args.images = name
+        self.args, self.train_one = args, train_one
+        self.names = () if args.train_teachers else presets.get(name, ())
+        is_known = name in presets or name.startswith(("folder:", "tfds:"))
+        name = name if is_known else f"folder:{name}"
+        self.models = self.groups = None
+        if args.teachers:
+            self.models = [recipe.read_model(path) for path in args.teachers]
+            self.train, self.test = self._pictures(name)
+        else:
+            self.train, self.test = datasets.named(name)
+            self.groups = datasets.class_groups(
+                self.train.num_classes(), len(presets.get(name, "ab"))
+            )
+
+    def _pictures(self, name):
+        """Pictures of the size that the first teacher takes."""
+        size = self.models[0].input_shape[1:3]
+        sets = datasets.named(name, None if None in size else size)
+        sizes = sets[0].info.get("original_size", [size])
+        if None not in size and np.any(np.array(sizes) != size):
+            print(f"Pictures of another size are resized to {size}.")
+        return sets
+
+    def teachers(self, seed):
+        """The user's classifiers, those of the data set, or new ones."""
+        if self.models:
+            return self.models
+        if self.names:
+            return [applications.load_model(name) for name in self.names]
+        parts = [self.train.of_classes(g, relabel=True) for g in self.groups]
+        return [
+            self.train_one(self.args, part, number, seed)
+            for number, part in enumerate(parts, 1)
+        ]
+
+    def arrays(self, model):
+        """Training and test pictures with the channels of a teacher."""
+        channels = model.input_shape[-1]
+        return [s.array(None, channels) for s in (self.train, self.test)]
+
+    def places(self, images):
+        """Place of each picture's class among the logits, or `None`."""
+        if not self.groups:
+            return None
+        # They are ordered by teacher.
+        return np.argsort(np.concatenate(self.groups))[images.y()]
+
+    @property
+    def measures(self):
+        """What the scores are."""
+        return "accuracy" if self.groups else "agreement with the teachers"
+
+
+def options(add):
+    """The options."""
+    add("--teachers", nargs="+", metavar="KERAS_FILE", help="of yours")
+    add("--images", "--dataset", metavar="SET", help="folder or a name")
+    add("--white", type=types.positive, default=1.0, help="of --teachers")
+    add("--compare", action="store_true", help="train the baseline, too")
+    add("--train-teachers", action="store_true", help="anew for each seed")
+
+
+def board_of(task, slices, teachers, logits, seed):
+    """Scoreboard with a row for each teacher, and for all side by side.
+
+    Args:
+        task: `Task`.
+        slices: list of `slice`, the logits of each teacher.
+        teachers: list of `keras.Model`.
+        logits: array `(n, classes)`, of all of them for the test pictures.
+        seed: integer.
+
+    Returns:
+        A `Scoreboard`, of accuracies, or of agreement with the teachers where
+        classes are not known.
+    """
+    if not np.isfinite(logits).all():
+        raise ValueError("The scores of teachers must be finite on the images.")
+    labels = task.places(task.test)
+    score = metrics.by_part(metrics.accuracy, labels, slices)
+    if labels is None:
+        score = metrics.by_part(metrics.agreement, logits, slices)
+    board = scoreboard.Scoreboard(score, seed=seed)
+    board.add_teachers(teachers, logits)
+    return board
+
+
+def run(args, task, run_seed, draw):
+    """Run all seeds, then write what came out.
+
+    Args:
+        args: the parsed arguments.
+        task: `Task`.
+        run_seed: callable, `(args, seed, task, backup)` to the rows of a seed,
+            its amalgamator, and what `draw` takes; `backup` is a folder.
+        draw: callable, `(axis, curves)`, the left part of `report.png`.
+    """
+    results = []
+    with recipe.backup_folder(args) as backup:
+        for seed in args.seeds:
+            keras.utils.set_random_seed(seed)
+            try:
+                rows, last, curves = run_seed(args, seed, task, backup)
+            except FloatingPointError as error:
+                with recipe.results(args) as folder:
+                    error.model.student.save(folder / LAST)
+                raise
+            results += rows
+            if seed == args.seeds[0]:
+                first = last, curves
+        _write(args, task, results, *first, draw)
+
+
+def _write(args, task, results, last, curves, draw):
+    """Networks, summary as a table and a picture, and the report, together."""
+    columns = {"parts": 100, "joint": 100, "seconds": 1}
+    summary = scoreboard.summarize(results, scoreboard.OF_A_MODEL, columns)
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), layout="tight")
+    draw(axes[0], curves)
+    label = f"{task.measures} in %"
+    scoreboard.draw_bars(axes[1], summary, ("parts", "joint"), label)
+    with recipe.results(args) as folder:
+        if not (task.models or task.names):
+            for number, teacher in enumerate(last.teachers, 1):
+                teacher.save(folder / f"teacher_{number}.keras")
+        last.student.save(folder / "student.keras")
+        if keras.config.backend() == "tensorflow":
+            export.to_litert(last.student, folder / "student.tflite")
+        figure.savefig(folder / "report.png", dpi=120)
+        more = {"measures": task.measures, "summary": summary}
+        recipe.write_report(args, results, folder, curves=curves, **more)
+    print(f"{label}, mean and standard deviation over seeds")
+    print(scoreboard.format_summary(summary, {"seconds": 0}))
+    print(f"Written to {args.output}")
