@@ -84,7 +84,7 @@ def train_on_few(args, data, number, seed):
 def run_seed(args, seed, task, backup):
     """Train for one seed; returns rows, amalgamator, curves."""
     models = task.teachers(seed)
-    x, x_test = (args.white * x for x in task.arrays(models[0]))
+    x, x_test = (args.white * x for x in task.arrays(models))
     fit = {"backup_dir": backup / f"layerwise_{seed}"}
     if args.patience:
         x, more = training.hold_back(x, args.patience)

@@ -79,9 +79,9 @@ class Task:
             for number, part in enumerate(parts, 1)
         ]
 
-    def arrays(self, model):
-        """Training and test pictures with the channels of a teacher."""
-        channels = model.input_shape[-1]
+    def arrays(self, models):
+        """Training and test pictures, grey if all of the networks want that."""
+        channels = max(model.input_shape[-1] for model in models)
         return [s.array(None, channels) for s in (self.train, self.test)]
 
     def places(self, images):

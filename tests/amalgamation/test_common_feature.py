@@ -56,7 +56,7 @@ class TestFormula(TestCase):
         return outputs, {name: array(value) for name, value in terms.items()}
 
     def test_terms(self):
-        outputs, terms = self.terms_of(make())
+        outputs, terms = self.terms_of(make(targets="joint"))
         targets = [array(x) for x in outputs["targets"]]
         expected = cross_entropy(
             np.concatenate(targets, axis=-1), array(outputs["logits"])
@@ -154,6 +154,12 @@ class TestFormula(TestCase):
         targets = amalgamator(x)["targets"]
         spreads = [array(part).std(axis=-1).mean() for part in targets]
         expected = np.mean(spreads) / spreads
+        np.testing.assert_allclose(array(amalgamator.scales), expected, 1e-4)
+        logits = [k * array(z) for k, z in zip(expected, targets)]
+        actual = amalgamator.teacher_logits(x, batch_size=8)
+        np.testing.assert_allclose(actual, np.concatenate(logits, -1), 1e-4)
+        # From the teachers' own logits, not from those on one scale.
+        amalgamator.calibrate(x)
         np.testing.assert_allclose(array(amalgamator.scales), expected, 1e-4)
 
 

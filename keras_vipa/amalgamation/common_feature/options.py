@@ -6,8 +6,8 @@ from keras_vipa.utils import checks
 
 TARGETS = ("joint", "separate", "both")
 TERMS = ("soft_targets", "common", "reconstruction")
-# Of the authors' program.
-WEIGHTS = {"soft_targets": 1.0, "common": 10.0, "reconstruction": 10.0}
+# The authors' program has 10 for the latter two.
+WEIGHTS = {"soft_targets": 1.0, "common": 1.0, "reconstruction": 1.0}
 
 
 def checked(options, augmentation, count):

@@ -1,0 +1,119 @@
+"""The recipe with a user's own classifiers of different architectures."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keras_vipa.amalgamation import new_student
+from keras_vipa.utils.images import save_picture
+
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("eager")]
+
+
+def classifier(size, channels, classes, end=None):
+    keras.utils.set_random_seed(size)
+    return keras.Sequential(
+        [
+            keras.Input((size, size, channels)),
+            layers.Conv2D(30, 3, activation="relu"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(classes, activation=end),
+        ]
+    )
+
+
+@pytest.fixture
+def paths(tmp_path):
+    """Three teachers of different sizes, channels and ends."""
+    shapes = (12, 3, 2, None), (10, 1, 3, "softmax"), (8, 3, 2, None)
+    paths = [tmp_path / f"{number}.keras" for number in range(3)]
+    for path, shape in zip(paths, shapes):
+        classifier(*shape).save(path)
+    return paths
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    for number in range(20):
+        picture = generator.integers(0, 256, (14, 14, 3), "uint8")
+        save_picture(folder / f"{number:02d}.png", picture)
+    return folder
+
+
+@pytest.fixture
+def recipe(load_recipe, run_recipe, tmp_path):
+    """Runs the recipe for one epoch; returns its report."""
+    module = load_recipe("amalgamate_common_feature")
+
+    def run(*options):
+        output = tmp_path / "output"
+        run_recipe(
+            module, "--smoke", "--output", output, *options, smoke={"epochs": 1}
+        )
+        return json.loads((output / "report.json").read_text())
+
+    return run
+
+
+def test_own_classifiers(recipe, paths, pictures, tmp_path):
+    student = tmp_path / "student.keras"
+    new_student("residual", (9, 9, 3), 7, 500).save(student)
+    options = "--teachers", *paths, "--images", pictures, "--compare"
+    report = recipe(*options, "--student", student)
+    rows = {row["model"]: row for row in report["results"]}
+    assert list(rows) == [
+        "teacher_1",
+        "teacher_2",
+        "teacher_3",
+        "concatenated",
+        "soft_targets",
+        "student",
+    ]
+    # Agreement with what the student is told, which is calibrated.
+    assert rows["concatenated"]["parts"] == [1.0, 1.0, 1.0]
+    assert rows["concatenated"]["joint"] == 1.0
+    made = keras.saving.load_model(tmp_path / "output" / "student.keras")
+    assert made.input_shape == (None, 9, 9, 3)
+    assert rows["student"]["parameters"] == made.count_params()
+    assert set(report["curves"]) == {
+        "loss",
+        "soft_targets",
+        "common",
+        "reconstruction",
+    }
+    assert sorted(p.name for p in (tmp_path / "output").iterdir()) == [
+        "report.json",
+        "report.png",
+        "student.keras",
+        "student.tflite",
+    ]
+
+
+def test_errors(recipe, paths, pictures, tmp_path, capsys):
+    small = tmp_path / "small.keras"
+    new_student("residual", (9, 9, 3), 6, 500).save(small)
+    images = "--images", pictures
+    for options, message in (
+        (["--teachers", paths[0], *images], "at least two teachers"),
+        (["--teachers", *paths], "--teachers need --images"),
+        (
+            ["--teachers", *paths, *images, "--student", small],
+            "must score all 7 classes of the teachers. Received: 6",
+        ),
+        (
+            ["--teachers", *paths, *images, "--student", "large"],
+            "There is no model file. Received: large",
+        ),
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            recipe(*options)
+        assert stopped.value.code == 2
+        error = capsys.readouterr().err
+        assert message in error and error.count("\n") == 1
+        assert not (tmp_path / "output").exists()
