@@ -45,8 +45,8 @@ from keras_vipa.utils import recipe
 import time
 
 import keras
-import numpy as np
 from shared import classifiers
+from shared.labelled import fit
 
 from keras_vipa import applications
 from keras_vipa import training
@@ -86,19 +86,23 @@ def train_on_few(args, data, number, seed):
     )
     images = keras.ops.convert_to_numpy(images)
     steps = 2 if args.smoke else TEACHER_STEPS
-    return fit_on_labels(model, images, few.y(), steps, rate, 32, 1 / 14)
+    return fit(model, images, few.y(), steps, 32, rate, 1 / 14)
 
 
-def fit_on_labels(model, images, labels, steps, rate, batch_size, shift=0.0):
-    """Train a classifier with Adam, whose rate falls to 0."""
-    moved = keras.layers.RandomTranslation(shift, shift, "constant")
-    whole = keras.Sequential([keras.Input(images.shape[1:]), moved, model])
-    rate = keras.optimizers.schedules.CosineDecay(rate, steps)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    whole.compile(keras.optimizers.Adam(rate), loss, jit_compile=False)
-    epochs = -(-steps // -(-len(images) // batch_size))
-    whole.fit(images, labels, batch_size, epochs, verbose=0)
-    return model
+def board_of(task, amalgamator, x, x_test, seed):
+    """Scoreboard with rows for the teachers, as they are and calibrated."""
+    logits = amalgamator.teacher_logits(x_test)
+    amalgamator.calibrate(x)
+    calibrated = amalgamator.teacher_logits(x_test)
+    if not task.groups:
+        # What the student is told: nothing else says who is right.
+        logits = calibrated
+    board = classifiers.board_of(
+        task, amalgamator.slices, amalgamator.teachers, logits, seed
+    )
+    if task.groups:
+        board.add("calibrated", calibrated, board.reference)
+    return board
 
 
 def run_seed(args, seed, task, backup):
@@ -121,7 +125,7 @@ def run_seed(args, seed, task, backup):
             white=args.white,
         )
 
-    def fit(name, text, weights=None):
+    def train(name, text, weights=None):
         print(f"Seed {seed}: a student from {text}", flush=True)
         start, made = time.time(), new(weights)
         plan = {"joint": epochs}, BATCH
@@ -131,31 +135,25 @@ def run_seed(args, seed, task, backup):
         return made, history
 
     last = new()
-    x_seen = last.student_images(x_test)
+    x_seen = last.fitted_images(x_test)
     if seed == args.seeds[0]:
-        baselines = (1 + bool(task.groups)) * (args.compare or not args.teachers)
+        baselines = (1 + bool(task.groups)) * (
+            args.compare or not args.teachers
+        )
         times = len(args.seeds) * (1 + baselines)
         training.announce(new(), x, {"joint": epochs}, times)
-    logits = last.teacher_logits(x_test)
-    last.calibrate(x)
-    calibrated = last.teacher_logits(x_test)
-    if not task.groups:
-        # What the student is told: nothing else says who is right.
-        logits = calibrated
-    board = classifiers.board_of(task, last.slices, models, logits, seed)
-    if task.groups:
-        board.add("calibrated", calibrated, board.reference)
+    board = board_of(task, last, x, x_test, seed)
     if args.compare or not args.teachers:
-        fit("soft_targets", "the logits alone", SOFT)
+        train("soft_targets", "the logits alone", SOFT)
     if task.groups:
         print(f"Seed {seed}: a student from labels", flush=True)
         start, labelled = time.time(), new(SOFT).student
         steps, rate = epochs * (len(x) // BATCH), last.learning_rates["joint"]
         labels = task.places(task.train)
-        images = last.student_images(x)
-        fit_on_labels(labelled, images, labels, steps, rate, BATCH)
+        images = last.fitted_images(x)
+        fit(labelled, images, labels, steps, BATCH, rate)
         board.add_model("labelled", labelled, x_seen, start)
-    last, history = fit("student", "common features")
+    last, history = train("student", "common features")
     return board.rows, last, history.get("joint", {})
 
 

@@ -38,8 +38,11 @@ that off). See `LayerwiseAmalgamator` for the method itself, and
 
 import time
 
+from keras_vipa.utils import recipe
+
+# isort: split
+
 import keras
-import numpy as np
 from shared import classifiers
 
 from keras_vipa import applications

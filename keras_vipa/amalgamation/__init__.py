@@ -1,5 +1,7 @@
 """One student from several trained teachers, without labels."""
 
+from keras_vipa.amalgamation.adaptive import AdaptiveAmalgamator
+from keras_vipa.amalgamation.adaptive import least_entropy
 from keras_vipa.amalgamation.amalgamator import Amalgamator
 from keras_vipa.amalgamation.common_feature import CommonFeatureAmalgamator
 from keras_vipa.amalgamation.layerwise import LayerwiseAmalgamator
@@ -9,11 +11,13 @@ from keras_vipa.amalgamation.layerwise import width_curves
 from keras_vipa.amalgamation.students import new_student
 
 __all__ = [
+    "AdaptiveAmalgamator",
     "Amalgamator",
     "CommonFeatureAmalgamator",
     "LayerwiseAmalgamator",
     "amalgamate_incrementally",
     "draw_width_curves",
+    "least_entropy",
     "new_student",
     "width_curves",
 ]

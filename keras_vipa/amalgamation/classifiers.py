@@ -55,7 +55,7 @@ def tapped(model, tap=None, name="model"):
         for call in graph.calls
         for tensor in graphs.tensors(call.outputs)
     }
-    scores, layer = _without_end(graph.outputs, makers)
+    scores, layer = without_end(graph.outputs, makers)
     # Where a layer makes the logits, they are not in the graph yet.
     before = scores if layer else _taken(scores, makers)
     features = _tap(graph, scores, before, makers, tap, name)
@@ -63,9 +63,9 @@ def tapped(model, tap=None, name="model"):
     wanted = {"features": features, "logits": scores}
     outputs = graphs.replay(graph._replace(outputs=wanted), inputs)
     if layer is not None:
-        outputs["logits"] = _Linear(layer)(outputs["logits"])
+        outputs["logits"] = Linear(layer)(outputs["logits"])
     view = keras.Model(inputs, outputs, name=f"{name}_tapped")
-    _check_logits(view, name)
+    check_logits(view, name)
     return view
 
 
@@ -105,7 +105,7 @@ def resized(maps, size):
     )
 
 
-class _Linear(keras.layers.Layer):
+class Linear(keras.layers.Layer):
     """A layer without its activation, with the weights of the layer."""
 
     def __init__(self, layer):
@@ -139,7 +139,7 @@ def _check_shapes(graph, name):
         )
 
 
-def _without_end(outputs, makers):
+def without_end(outputs, makers):
     """The tensor of logits, or of what a layer makes them, and that layer."""
     tensor = outputs
     while id(tensor) in makers:
@@ -147,7 +147,7 @@ def _without_end(outputs, makers):
         before = graphs.tensors((call.args, call.kwargs))
         if len(before) != 1:
             break
-        function = _function(call.operation)
+        function = function_of(call.operation)
         if function in _ENDS:
             has_weights = bool(getattr(call.operation, "weights", ()))
             return before[0], call.operation if has_weights else None
@@ -157,7 +157,7 @@ def _without_end(outputs, makers):
     return outputs, None
 
 
-def _function(operation):
+def function_of(operation):
     """Name of what an operation of Keras computes at its end."""
     activation = getattr(operation, "activation", None)
     if activation is not None:
@@ -172,7 +172,7 @@ def _function(operation):
     )
 
 
-def _needed(scores, makers):
+def needed_calls(scores, makers):
     """Calls that some tensor is computed from, the last one first."""
     calls, open_tensors = [], [scores]
     while open_tensors:
@@ -191,7 +191,7 @@ def _taken(tensor, makers):
 
 def _tap(graph, scores, before, makers, tap, name):
     """The tensor of features; `before` is a vector for want of maps."""
-    needed = {id(call) for call in _needed(scores, dict(makers))}
+    needed = {id(call) for call in needed_calls(scores, dict(makers))}
     named = {
         path: outputs[-1]
         for path, outputs in graph.named.items()
@@ -223,15 +223,25 @@ def _tap(graph, scores, before, makers, tap, name):
     )
 
 
-def _check_logits(view, name):
-    """Raise an error if there are still probabilities at the end."""
+def check_logits(view, name):
+    """Raise an error if there are still probabilities at the end.
+
+    Args:
+        view: `keras.Model`, images to a dict with the key `"logits"`: one
+            tensor, or a dict of them.
+        name: string. What messages call the model.
+
+    Raises:
+        ValueError: If one of them is not negative and has sums of 1.
+    """
     shape = [size or 64 for size in view.input.shape[1:]]
     images = np.random.default_rng(0).random((4, *shape), "float32")
-    logits = ops.convert_to_numpy(view(images, training=False)["logits"])
-    sums = logits.astype("float64").sum(axis=-1)
-    if logits.min() >= 0 and np.abs(sums - 1).max() < 1e-3:
-        raise ValueError(
-            "A classifier must return logits, or end in a softmax or sigmoid, "
-            "which is left out. Pass a model of its logits. Received: "
-            f"{name}, which returns probabilities that are made in another way"
-        )
+    for scores in keras.tree.flatten(view(images, training=False)["logits"]):
+        logits = ops.convert_to_numpy(scores).astype("float64")
+        if logits.min() >= 0 and np.abs(logits.sum(axis=-1) - 1).max() < 1e-3:
+            raise ValueError(
+                "A classifier must return logits, or end in a softmax or "
+                "sigmoid, which is left out. Pass a model of its logits. "
+                f"Received: {name}, which returns probabilities that are made "
+                "in another way"
+            )

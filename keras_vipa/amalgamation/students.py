@@ -1,6 +1,7 @@
 """New networks for what several teachers know."""
 
 import itertools
+import math
 
 import keras
 import numpy as np
@@ -8,7 +9,7 @@ from keras import layers
 
 from keras_vipa.utils import checks
 
-KINDS = ("separable", "residual")
+KINDS = ("separable", "residual", "plain")
 # Channels of the stages at width 1, and the most that is tried.
 STAGES = (16, 32, 64, 96)
 WIDEST = 32
@@ -23,21 +24,25 @@ def new_student(kind, image_shape, num_classes, parameters, seed=0):
     """The widest network of a kind that has at most so many weights.
 
     A convolution and three stages, with BatchNormalization; then the mean over
-    the map and one dense layer. The convolution halves the picture if the map
+    the map, or in plain networks the map itself, which knows where things are,
+    and one dense layer. The convolution halves the picture if the map
     is at least 8 pixels high and wide then, a stage halves the map if that is
     at least 4.
 
     Args:
-        kind: string. `"separable"`, depthwise and 1x1 convolutions; or
-            `"residual"`, blocks of two 3x3 convolutions.
-        image_shape: tuple `(height, width, channels)`, sides of at least 8 or
-            `None`.
-        num_classes: integer. Logits.
+        kind: string. `"separable"`, depthwise and 1x1 convolutions;
+            `"residual"`, blocks of two 3x3 convolutions; or `"plain"`, one 3x3
+            convolution a stage.
+        image_shape: tuple `(height, width, channels)`, sides of at least 8 or,
+            but for plain networks, `None`.
+        num_classes: integer. Logits; or a dict, task -> integer, for a network
+            with a dense layer a task.
         parameters: number. Most weights, all counted.
         seed: integer. Seed of the initial weights.
 
     Returns:
-        A functional `keras.Model`, images to logits `(batch, num_classes)`.
+        A functional `keras.Model`, images to logits `(batch, num_classes)`, or
+        to a dict of them.
 
     Raises:
         ValueError: If an argument is not as above, or if not even one channel
@@ -50,7 +55,11 @@ def new_student(kind, image_shape, num_classes, parameters, seed=0):
     True
     """
     checks.choice("student", kind, KINDS)
-    checks.integer("num_classes", num_classes)
+    counts = num_classes if isinstance(num_classes, dict) else {"": num_classes}
+    if not counts:
+        checks.fail("`num_classes` must not be empty", "num_classes", counts)
+    for count in counts.values():
+        checks.integer("num_classes", count)
     checks.number("parameters", parameters, above=True)
     checks.integer("seed", seed, 0)
     is_shape = isinstance(image_shape, list | tuple) and len(image_shape) == 3
@@ -61,15 +70,22 @@ def new_student(kind, image_shape, num_classes, parameters, seed=0):
             f"least {SMALLEST} for a new student"
         )
         checks.fail(rule, "image_shape", image_shape)
+    if kind == "plain" and None in image_shape:
+        rule = "`image_shape` must be known for a plain student"
+        checks.fail(rule, "image_shape", image_shape)
     checks.integer("channels", image_shape[2])
+    total = sum(counts.values())
+    if kind == "plain":
+        # The dense layers read each place of the last map.
+        total *= math.prod(_last_map(image_shape))
     # Finer steps than one channel of the widest stage.
     for width in np.arange(WIDEST, 0, -1 / STAGES[-1]):
         channels = [max(1, round(width * stage)) for stage in STAGES]
-        if _count(kind, image_shape[2], num_classes, channels) <= parameters:
+        if _count(kind, image_shape[2], total, channels) <= parameters:
             return _network(kind, image_shape, num_classes, channels, seed)
     raise ValueError(
         "The student must be larger. Received: at most "
-        f"{parameters:g} weights, for {num_classes} classes"
+        f"{parameters:g} weights, for {sum(counts.values())} classes"
     )
 
 
@@ -80,10 +96,22 @@ def _count(kind, depth, num_classes, channels):
     for before, width in zip(channels, others):
         if kind == "separable":
             count += 9 * before + 4 * before + before * width + 4 * width
+        elif kind == "plain":
+            count += 9 * before * width + 4 * width
         else:
             count += 9 * (before + width) * width + 8 * width
             count += before * width + 4 * width
     return count + (channels[-1] + 1) * num_classes
+
+
+def _last_map(image_shape):
+    """Height and width of the last map."""
+    side = min(side or WHOLE for side in image_shape[:2])
+    size = list(image_shape[:2])
+    for least in (LEAST_FIRST, *3 * (LEAST_MAP,)):
+        side, strides = _halved(side, least)
+        size = [-(-length // strides) for length in size]
+    return size
 
 
 def _network(kind, image_shape, num_classes, channels, seed):
@@ -117,7 +145,11 @@ def _network(kind, image_shape, num_classes, channels, seed):
         x = convolution(x, width, 1, strides)
         return layers.ReLU()(layers.Add()([x, y]))
 
-    block = {"separable": separable, "residual": residual}[kind]
+    def plain(x, width, strides):
+        return layers.ReLU()(convolution(x, width, 3, strides))
+
+    blocks = {"separable": separable, "residual": residual, "plain": plain}
+    block = blocks[kind]
     inputs = keras.Input(image_shape, name="images")
     side = min(side or WHOLE for side in image_shape[:2])
     side, strides = _halved(side, LEAST_FIRST)
@@ -125,9 +157,17 @@ def _network(kind, image_shape, num_classes, channels, seed):
     for width in channels[1:]:
         side, strides = _halved(side, LEAST_MAP)
         x = block(x, width, strides)
-    x = layers.GlobalAveragePooling2D(data_format="channels_last")(x)
-    init = keras.initializers.GlorotUniform(next(seeds))
-    logits = layers.Dense(num_classes, kernel_initializer=init)(x)
+    last = layers.Flatten if kind == "plain" else layers.GlobalAveragePooling2D
+    x = last(data_format="channels_last")(x)
+
+    def head(count, name=None):
+        init = keras.initializers.GlorotUniform(next(seeds))
+        return layers.Dense(count, kernel_initializer=init, name=name)(x)
+
+    if isinstance(num_classes, dict):
+        logits = {task: head(n, task) for task, n in num_classes.items()}
+    else:
+        logits = head(num_classes)
     return keras.Model(inputs, logits, name="student")
 
 

@@ -14,6 +14,7 @@ from keras_vipa.utils import checks
 from keras_vipa.utils.files import written_beside
 
 _RECIPE = "python recipes/amalgamate_layerwise.py --train-teachers"
+_GARMENTS = "python recipes/amalgamate_common_feature.py --train-teachers"
 
 # Name -> what is known of it; the cards are in saved_models/README.md.
 WEIGHTS = {
@@ -48,6 +49,22 @@ WEIGHTS = {
         "parameters": 89732,
         "command": _RECIPE + " --dataset emoji",
         "test_accuracy": 0.6617,
+    },
+    "garments_0_4": {
+        "file": "garments_0_4.keras",
+        "sha256": "7cc35fed923fc789221af30f5193e20f"
+        "2972dbe1bf045c542720005a68c024d9",
+        "parameters": 75162,
+        "command": _GARMENTS,
+        "test_accuracy": 0.811,
+    },
+    "garments_5_9": {
+        "file": "garments_5_9.keras",
+        "sha256": "6c5996b8a3facc29ecffde79da72d5f4"
+        "f9f3b5cb63b04f2187e9dd1074345a42",
+        "parameters": 89509,
+        "command": _GARMENTS,
+        "test_accuracy": 0.925,
     },
     "din_mobile": {
         "file": "din_mobile.weights.h5",

@@ -131,15 +131,16 @@ def board_of(task, slices, teachers, logits, seed):
     return board
 
 
-def run(args, task, run_seed, draw):
+def run(args, task, run_seed, draw, columns=("parts", "joint")):
     """Run all seeds, then write what came out.
 
     Args:
         args: the parsed arguments.
-        task: `Task`.
+        task: `Task`, or what has its `models`, `names` and `measures`.
         run_seed: callable, `(args, seed, task, backup)` to the rows of a seed,
             its amalgamator, and what `draw` takes; `backup` is a folder.
         draw: callable, `(axis, curves)`, the left part of `report.png`.
+        columns: tuple of strings. The scores of a row.
     """
     results = []
     with recipe.backup_folder(args) as backup:
@@ -154,17 +155,17 @@ def run(args, task, run_seed, draw):
             results += rows
             if seed == args.seeds[0]:
                 first = last, curves
-        _write(args, task, results, *first, draw)
+        _write(args, task, results, *first, draw, columns)
 
 
-def _write(args, task, results, last, curves, draw):
+def _write(args, task, results, last, curves, draw, columns):
     """Networks, summary as a table and a picture, and the report, together."""
-    columns = {"parts": 100, "joint": 100, "seconds": 1}
-    summary = scoreboard.summarize(results, scoreboard.OF_A_MODEL, columns)
+    factors = dict.fromkeys(columns, 100) | {"seconds": 1}
+    summary = scoreboard.summarize(results, scoreboard.OF_A_MODEL, factors)
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), layout="tight")
     draw(axes[0], curves)
     label = f"{task.measures} in %"
-    scoreboard.draw_bars(axes[1], summary, ("parts", "joint"), label)
+    scoreboard.draw_bars(axes[1], summary, columns, label)
     with recipe.results(args) as folder:
         if not (task.models or task.names):
             for number, teacher in enumerate(last.teachers, 1):

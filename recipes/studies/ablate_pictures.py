@@ -21,9 +21,9 @@ for the same number of steps, with one thing changed:
 Columns are those of `compare_stylization.py`, of `--pairs` held-back
 photographs in held-back styles, and of `evenness.py`, in three of these styles;
 means and standard deviations over `--seeds`. `report.png` in `--output` has
-photographs and a disc on a sky, their styles, and a line a variant, of the first
-seed. Variants and seeds may as well run beside one another, each in its own
-folder.
+photographs and a disc on a sky, their styles, and a line a variant, of the
+first seed. Variants and seeds may as well run beside one another, each in its
+own folder.
 """
 
 from keras_vipa.utils import recipe

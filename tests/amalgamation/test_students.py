@@ -4,8 +4,8 @@ import pytest
 from keras_vipa.amalgamation import new_student
 
 
-@pytest.mark.parametrize("kind", ["separable", "residual"])
-@pytest.mark.parametrize("most", [1_000, 40_000])
+@pytest.mark.parametrize("kind", ["separable", "residual", "plain"])
+@pytest.mark.parametrize("most", [1_500, 40_000])
 def test_as_wide_as_may_be(kind, most):
     student = new_student(kind, (16, 16, 1), 7, most)
     assert student.input_shape == (None, 16, 16, 1)
@@ -13,6 +13,15 @@ def test_as_wide_as_may_be(kind, most):
     assert 0.7 * most < student.count_params() <= most
     # The last map is of 4 x 4 places.
     assert student.layers[-3].output.shape[1:3] == (4, 4)
+
+
+@pytest.mark.parametrize("kind", ["separable", "plain"])
+def test_tasks(kind):
+    counts = {"hat": 7, "eyes": 2}
+    student = new_student(kind, (20, 16, 3), counts, 9_000)
+    assert 6_000 < student.count_params() <= 9_000
+    shapes = {task: x.shape[1] for task, x in student.output.items()}
+    assert shapes == counts
 
 
 def test_seed():
@@ -30,6 +39,8 @@ def test_errors():
         (("dense", (8, 8, 3), 2, 1_000), "`student` must be one of"),
         (("residual", (7, 8, 3), 2, 1_000), "sides of at least 8"),
         (("residual", (8, 8, 3), 2, 10), "The student must be larger"),
+        (("plain", (8, None, 3), 2, 10), "must be known for a plain student"),
+        (("plain", (8, 8, 3), {}, 10), "must not be empty"),
     ):
         with pytest.raises(ValueError, match=message):
             new_student(*arguments)

@@ -276,7 +276,7 @@ class CommonFeatureAmalgamator(Amalgamator):
             parts.append(ops.concatenate(self._scaled(seen), axis=-1))
         return np.concatenate([ops.convert_to_numpy(part) for part in parts])
 
-    def student_images(self, images):
+    def fitted_images(self, images):
         """Images as the student takes them, for its `predict`.
 
         Args:

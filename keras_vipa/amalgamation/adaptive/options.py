@@ -1,0 +1,55 @@
+"""What the adaptive amalgamator is told, checked."""
+
+from keras_vipa.amalgamation.students import KINDS
+from keras_vipa.utils import checks
+
+TARGETS = ("probabilities", "logits")
+RULES = ("least_entropy", "all", "random")
+TERMS = ("features", "soft_targets", "norm")
+
+
+def checked(options):
+    """The options, with defaults where there are none, if they are right.
+
+    Args:
+        options: dict of those of `AdaptiveAmalgamator`.
+
+    Returns:
+        A dict.
+
+    Raises:
+        ValueError: If one is not as it should be.
+    """
+    tasks = options["tasks"]
+    is_list = isinstance(tasks, list | tuple) and len(tasks) > 0
+    names = [t for t in tasks if isinstance(t, str) and t] if is_list else []
+    if not is_list or len(set(names)) != len(tasks):
+        rule = "`tasks` must be a list of different names of tasks"
+        checks.fail(rule, "tasks", tasks)
+    checks.choice("component", options["component"], KINDS)
+    checks.choice("targets", options["targets"], TARGETS)
+    checks.choice("rule", options["rule"], RULES)
+    checks.number("ratio", options["ratio"], above=True)
+    if not isinstance(options["select"], bool):
+        rule = "`select` must be a boolean"
+        checks.fail(rule, "select", options["select"])
+    weights = options["weights"]
+    weights = {} if weights is None else weights
+    if not isinstance(weights, dict) or not set(weights) <= set(TERMS):
+        rule = f"`weights` must be a dict of some of {TERMS}"
+        checks.fail(rule, "weights", weights)
+    for term, weight in weights.items():
+        above = term == "soft_targets"
+        checks.number(f"weights['{term}']", weight, above=above)
+    weights = {term: weights.get(term, 1.0) for term in TERMS}
+    if not weights["features"]:
+        # There is nothing to be normalized.
+        weights["norm"] = 0.0
+    weights = {term: weight for term, weight in weights.items() if weight}
+    return {**options, "tasks": list(tasks), "weights": weights}
+
+
+def phases_of(weights):
+    """Terms of both phases; in the second one nothing is normalized."""
+    target = {term: w for term, w in weights.items() if term != "norm"}
+    return {"components": weights, "target": target}

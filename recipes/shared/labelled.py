@@ -1,0 +1,35 @@
+"""Training with labels: of teachers, and of what students are compared with."""
+
+import keras
+
+
+def fit(model, images, targets, steps, batch_size, rate=3e-3, shift=0.0):
+    """Train a classifier with Adam, whose rate falls to 0 as a cosine.
+
+    Args:
+        model: `keras.Model`, images to logits, or to a dict of them.
+        images: float array `(n, height, width, channels)`.
+        targets: array `(n,)` of classes, or `(n, classes)` of probabilities; or
+            a dict of such arrays.
+        steps: integer. At least so many.
+        batch_size: integer.
+        rate: float. Learning rate at the beginning.
+        shift: float. By how much of their sides images are moved at most.
+
+    Returns:
+        The model, which does not keep the state of the optimizer.
+    """
+    moved = keras.layers.RandomTranslation(shift, shift, "constant")
+    whole = keras.Sequential([keras.Input(images.shape[1:]), moved, model])
+    losses = keras.tree.map_structure(_cross_entropy, targets)
+    rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+    whole.compile(keras.optimizers.Adam(rate), losses, jit_compile=False)
+    epochs = -(-steps // -(-len(images) // batch_size))
+    whole.fit(images, targets, batch_size, epochs, verbose=0)
+    return model
+
+
+def _cross_entropy(targets):
+    if targets.ndim == 1:
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return keras.losses.CategoricalCrossentropy(from_logits=True)
