@@ -82,6 +82,25 @@ def rows():
     content = {"content": picture, "strength": 1.0, "grain": 0.0, "tile": 64}
     content |= {"preserve_color": False, "mask": None}
     table = {
+        "amalgamation.AdaptiveAmalgamator": {
+            "teachers": [(m, {"id": slice(0, 2)}) for m in p["classifiers"]],
+            "tasks": ["id"],
+            "component": "plain",
+            "student": "separable",
+            "ratio": 0.9,
+            "image_shape": (8, 8, 3),
+            "taps": [None, None],
+            "targets": "logits",
+            "rule": "all",
+            "select": False,
+            "weights": {"features": 0.5},
+            "phase": "target",
+            "seed": 0,
+        },
+        "amalgamation.least_entropy": {
+            "logits": [p["vectors"], p["vectors"]],
+            "relative": False,
+        },
         "amalgamation.CommonFeatureAmalgamator": {
             "teachers": p["classifiers"],
             "student": "separable",

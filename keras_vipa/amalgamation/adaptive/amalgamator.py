@@ -238,6 +238,7 @@ class AdaptiveAmalgamator(Amalgamator):
                 shape=(count,), initializer="ones", name=f"factors_{phase}"
             )
             for phase in self.phases
+            if self.options["targets"] == "logits"
         }
         self.shares = self.add_weight(
             shape=(count, len(self.teachers)),
@@ -285,6 +286,8 @@ class AdaptiveAmalgamator(Amalgamator):
             model.trainable = True
             model.trainable = is_first
         self.student.trainable = not is_first
+        for name, factors in self.factors.items():
+            factors.trainable = name == phase
         for name, bridges in self.bridges.items():
             for bridge in bridges.values():
                 if bridge is not None:

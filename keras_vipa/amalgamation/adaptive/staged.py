@@ -30,7 +30,9 @@ def scores_of_tasks(model, slices=None, name="model"):
         ValueError: If there are no such outputs.
     """
     graphs.check(model, "To be amalgamated")
-    outputs = model.output
+    # The `output` of a sequential model is that of where it was called.
+    is_sequential = isinstance(model, keras.Sequential)
+    outputs = model.outputs[0] if is_sequential else model.output
     if slices is not None:
         return _sliced(outputs, slices, name)
     if not isinstance(outputs, dict):
