@@ -86,7 +86,8 @@ def train_on_few(args, data, number, seed):
     )
     images = keras.ops.convert_to_numpy(images)
     steps = 2 if args.smoke else TEACHER_STEPS
-    return fit(model, images, few.y(), steps, 32, rate, 1 / 14)
+    labels, shift = few.y(), 1 / 14
+    return fit(model, images, labels, steps, 32, rate, shift, "constant")
 
 
 def board_of(task, amalgamator, x, x_test, seed):

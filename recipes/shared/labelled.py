@@ -3,7 +3,16 @@
 import keras
 
 
-def fit(model, images, targets, steps, batch_size, rate=3e-3, shift=0.0):
+def fit(
+    model,
+    images,
+    targets,
+    steps,
+    batch_size,
+    rate=3e-3,
+    shift=0.0,
+    fill_mode="nearest",
+):
     """Train a classifier with Adam, whose rate falls to 0 as a cosine.
 
     Args:
@@ -15,11 +24,12 @@ def fit(model, images, targets, steps, batch_size, rate=3e-3, shift=0.0):
         batch_size: integer.
         rate: float. Learning rate at the beginning.
         shift: float. By how much of their sides images are moved at most.
+        fill_mode: string. What comes in then, as for `RandomTranslation`.
 
     Returns:
         The model, which does not keep the state of the optimizer.
     """
-    moved = keras.layers.RandomTranslation(shift, shift, "constant")
+    moved = keras.layers.RandomTranslation(shift, shift, fill_mode)
     whole = keras.Sequential([keras.Input(images.shape[1:]), moved, model])
     losses = keras.tree.map_structure(_cross_entropy, targets)
     rate = keras.optimizers.schedules.CosineDecay(rate, steps)

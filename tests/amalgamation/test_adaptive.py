@@ -305,8 +305,8 @@ class TestFormula(TestCase):
 @pytest.mark.usefixtures("eager")
 class TestTraining(TestCase):
     def test_what_moves(self):
-        teachers = pool()
-        amalgamator = make(teachers)
+        teachers = pool()[1:]
+        amalgamator = make(teachers, ["hat"])
         parts = {
             "teachers": teachers,
             "components": amalgamator.components,
@@ -337,7 +337,7 @@ class TestTraining(TestCase):
     def test_cached_or_not(self):
         histories = []
         for cache_bytes in (0, None):
-            amalgamator = make()
+            amalgamator = make(pool()[1:], ["hat"])
             history = amalgamator.fit_stages(
                 images(16),
                 {"components": 1, "target": 1},
@@ -367,8 +367,8 @@ class TestTraining(TestCase):
         student = new_student(
             "separable", (9, 9, 3), {"eyes": 2, "hat": 3}, 900
         )
-        amalgamator = make(student=student)
-        epochs = {"components": 1, "target": 1}
+        amalgamator = make(pool()[:2], student=student)
+        epochs = {"target": 1}
         amalgamator.fit_stages(images(16), epochs, 8, verbose=0)
         assert amalgamator.student is student
         assert student.output["hat"].shape == (None, 3)
@@ -421,7 +421,7 @@ class TestLifeCycle(TestCase):
         self.assert_all_close(student(images()), amalgamator.student(images()))
 
     def test_mixed_precision(self):
-        amalgamator = make(dtype="mixed_bfloat16")
+        amalgamator = make(pool()[1:], ["hat"], dtype="mixed_bfloat16")
         history = amalgamator.fit_stages(
             images(16), {"components": 1}, 8, verbose=0
         )

@@ -296,14 +296,12 @@ class AdaptiveAmalgamator(Amalgamator):
     def fit_stages(self, data, epochs, batch_size=64, labels=None, **kwargs):
         if hasattr(data, "shape") and labels is None:
             images = self._in_range(data, {})[0]
-            for number, task in enumerate(self.tasks):
-                logits = self.teacher_logits(images, batch_size)[task]
-                chosen = ops.convert_to_numpy(least_entropy(list(logits)))
-                row = np.zeros(len(self.teachers), "float32")
+            found = self.teacher_logits(images, batch_size)
+            shares = np.zeros(self.shares.shape, "float32")
+            for row, task in zip(shares, self.tasks):
+                chosen = ops.convert_to_numpy(least_entropy([*found[task]]))
                 row[np.array(self.pool.groups[task]) - 1] = chosen.mean(axis=0)
-                self.shares.assign(
-                    ops.slice_update(self.shares, [number, 0], row[None])
-                )
+            self.shares.assign(shares)
         return super().fit_stages(data, epochs, batch_size, labels, **kwargs)
 
     def teacher_logits(self, images, batch_size=64):
