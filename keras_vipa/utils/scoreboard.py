@@ -257,7 +257,8 @@ def draw_bars(axis, summary, columns, label):
     axis.set_ylim(min(lowest, max(0.0, lowest - room)), highest + room)
     first = next(iter(summary[0]))
     names = [str(row[first]).replace("_", "\n") for row in summary]
-    axis.set_xticks(range(len(summary)), names, fontsize=8)
+    turned = {"rotation": 45, "ha": "right"} if len(summary) > 6 else {}
+    axis.set_xticks(range(len(summary)), names, fontsize=8, **turned)
     axis.set_ylabel(label)
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=len(series))
 

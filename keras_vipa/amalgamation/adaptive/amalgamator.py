@@ -99,7 +99,7 @@ class AdaptiveAmalgamator(Amalgamator):
 
     >>> def teacher(**tasks):
     ...     x = inputs = keras.Input((8, 8, 3))
-    ...     x = keras.layers.Conv2D(4, 3, activation="relu")(x)
+    ...     x = keras.layers.Conv2D(9, 3, activation="relu")(x)
     ...     x = keras.layers.GlobalAveragePooling2D()(x)
     ...     heads = {
     ...         task: keras.layers.Dense(n)(x) for task, n in tasks.items()
