@@ -19,6 +19,9 @@ from keras_vipa.amalgamation.students import new_student
 from keras_vipa.losses import soft_cross_entropy
 from keras_vipa.losses import squared_error
 
+# Images that the shares of the teachers are found from.
+LOOKED_AT = 1000
+
 
 @keras.saving.register_keras_serializable(package="keras_vipa")
 class AdaptiveAmalgamator(Amalgamator):
@@ -89,7 +92,7 @@ class AdaptiveAmalgamator(Amalgamator):
         components: list of functional `keras.Model`, one a task, likewise.
         selection: dict, task -> dict, number of a teacher, from 1 on -> share
             of the images for which `least_entropy` selects it; found by
-            `fit_stages` for arrays.
+            `fit_stages` for arrays, of which it looks at about 1,000 images.
 
     Raises:
         ValueError: If an argument is not as above; if no teacher knows a task,
@@ -296,7 +299,8 @@ class AdaptiveAmalgamator(Amalgamator):
     def fit_stages(self, data, epochs, batch_size=64, labels=None, **kwargs):
         if hasattr(data, "shape") and labels is None:
             images = self._in_range(data, {})[0]
-            found = self.teacher_logits(images, batch_size)
+            some = images[:: max(1, len(images) // LOOKED_AT)]
+            found = self.teacher_logits(some, batch_size)
             shares = np.zeros(self.shares.shape, "float32")
             for row, task in zip(shares, self.tasks):
                 chosen = ops.convert_to_numpy(least_entropy([*found[task]]))

@@ -1,0 +1,200 @@
+"""What students cost: on a phone, and in training.
+
+    python recipes/studies/benchmark_students.py
+
+Rows, `value` against `base`, with `ratio = value / base`:
+
+- `file` and `latency`: kilobytes of the LiteRT float16 file of a student, and
+  milliseconds of a picture in LiteRT, one thread, against those of its
+  teachers, run one after the other;
+- `step`: milliseconds of a training step against the floor, which no training
+  can do without: the teachers' forward, unless they are cached, plus plain
+  Keras training (`compile("adam", "mse")`) of the student on fixed targets; for
+  several numbers of teachers, with XLA and without, with the terms of features
+  and without.
+
+`common` is `CommonFeatureAmalgamator`, with two, four and eight teachers of
+garments (the two of the package, again and again); `adaptive` are the two
+phases of `AdaptiveAmalgamator` with the six teachers of people. Files, and
+steps, are timed in turns; a ratio below 1 comes from parts that share both
+cores. Written to `--output`: `report.json` and `benchmark.png`.
+"""
+
+import pathlib
+import tempfile
+
+from keras_vipa.utils import recipe
+
+# isort: split
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+from latency import litert_runner
+from latency import take_turns
+
+from keras_vipa import applications
+from keras_vipa import export
+from keras_vipa.amalgamation import AdaptiveAmalgamator
+from keras_vipa.amalgamation import CommonFeatureAmalgamator
+from keras_vipa.utils import reports
+
+GARMENTS = ("garments_0_4", "garments_5_9")
+PEOPLE = [f"people_{number}" for number in range(1, 7)]
+WANTED, BATCH, HIDDEN = ["hat", "outfit", "mouth"], 64, 32
+SMOKE = {"teachers": [2], "rounds": 1, "methods": ["common"]}
+
+
+def options(add):
+    """The options."""
+    add("--teachers", type=int, nargs="+", default=[2, 4, 8])
+    add("--rounds", type=int, default=30)
+    add("--methods", nargs="+", default=["common", "adaptive"])
+
+
+def common(count=2, features=True, **more):
+    """The amalgamator of garments, of so many teachers."""
+    names = (GARMENTS * count)[:count]
+    weights = None if features else {"common": 0.0, "reconstruction": 0.0}
+    return CommonFeatureAmalgamator(
+        [applications.load_model(name) for name in names],
+        image_shape=(28, 28, 3),
+        hidden=HIDDEN,
+        weights=weights,
+        **more,
+    )
+
+
+def adaptive(phase="components", features=True):
+    """The amalgamator of people."""
+    weights = None if features else {"features": 0.0}
+    teachers = [applications.load_model(name) for name in PEOPLE]
+    return AdaptiveAmalgamator(teachers, WANTED, phase=phase, weights=weights)
+
+
+def files(name, teachers, student, rounds):
+    """Sizes and latencies of LiteRT files."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for number, model in enumerate((student, *teachers)):
+            paths.append(pathlib.Path(folder) / f"{number}.tflite")
+            export.to_litert(model, paths[-1], "float16")
+        sizes = [path.stat().st_size / 1000 for path in paths]
+        runners = {path.name: litert_runner(path) for path in paths}
+        times = [1000 * t for t in take_turns(runners, rounds).values()]
+    more = {"what": name, "teachers": len(teachers)}
+    yield {**more, "kind": "file", "unit": "kB", **against(sizes)}
+    yield {**more, "kind": "latency", "unit": "ms", **against(times)}
+
+
+def against(values):
+    """The first of some numbers, and the sum of the others."""
+    value, base = values[0], sum(values[1:])
+    return {"value": value, "base": base, "ratio": value / base}
+
+
+def compiled(kind, model, jit, *batch):
+    """Function that runs one step of kind "train" or "predict" on a batch."""
+    model.compile("adam", "mse", jit_compile=jit)
+    getattr(model, f"make_{kind}_function")(force=True)
+    step = getattr(model, f"{kind}_function")
+
+    def run():
+        # Waits for the device.
+        keras.ops.convert_to_numpy(keras.tree.flatten(step([batch]))[-1])
+
+    return run
+
+
+def step_of(name, amalgamator, students, jit, cached):
+    """Runners of a step, and of the parts of its floor."""
+    shape = amalgamator.student.input_shape[1:]
+    x = np.random.default_rng(0).random((BATCH, *shape), "float32")
+    images = keras.ops.convert_to_tensor(x)
+    inputs, runners = {"images": images}, {}
+    if cached:
+        inputs = amalgamator.with_features(inputs)
+    else:
+        symbol = keras.Input(shape)
+        found = amalgamator.frozen_features({"images": symbol})
+        names = amalgamator.feature_names()
+        teachers = keras.Model(symbol, {n: found[n] for n in names})
+        runners["teachers"] = compiled("predict", teachers, jit, images)
+    runners = {"step": compiled("train", amalgamator, jit, inputs), **runners}
+    for number, student in enumerate(students):
+        plain = keras.models.clone_model(student)
+        targets = plain(images)
+        run = compiled("train", plain, jit, images, targets)
+        runners[f"student {number}"] = run
+    return {(name, jit, cached, part): run for part, run in runners.items()}
+
+
+def steps(args):
+    """Times of steps against their floors."""
+    runners, counts = {}, {}
+    cases = []
+    if "common" in args.methods:
+        for count in args.teachers:
+            for features in (True, False):
+                made = common(count, features)
+                name = "common" if features else "common, no features"
+                cases.append((f"{name}, {count}", made, [made.student]))
+    if "adaptive" in args.methods:
+        for phase in ("components", "target"):
+            for features in (True, False):
+                made = adaptive(phase, features)
+                students = [made.student]
+                if phase == "components":
+                    students = made.components
+                name = phase if features else f"{phase}, no features"
+                cases.append((name, made, students))
+    for name, made, students in cases:
+        counts[name] = len(made.teachers)
+        for jit in (False, True)[: 2 - args.smoke]:
+            for cached in (False, True):
+                runners |= step_of(name, made, students, jit, cached)
+    times = take_turns(runners, args.rounds)
+    for key in dict.fromkeys(key[:3] for key in times):
+        name, jit, cached = key
+        parts = [1000 * t for k, t in times.items() if k[:3] == key]
+        kind = "step" + ", XLA" * jit + ", cached" * cached
+        more = {"what": name, "teachers": counts[name], "kind": kind}
+        yield {**more, "unit": "ms", **against(parts)}
+
+
+def plot(path, rows):
+    """Ratios of all rows."""
+    figure, axis = plt.subplots(
+        figsize=(9, 1 + 0.22 * len(rows)), layout="tight"
+    )
+    names = [f"{row['what']}: {row['kind']}" for row in rows]
+    axis.barh(names, [row["ratio"] for row in rows])
+    axis.axvline(1.0, color="black")
+    axis.invert_yaxis()
+    axis.set_xlabel("ratio to the floor, or to the teachers")
+    figure.savefig(path, dpi=120)
+
+
+def main(args):
+    """Measure, print, write."""
+    rows = []
+    if "common" in args.methods:
+        made = common()
+        rows += files("common", made.teachers, made.student, args.rounds)
+    if "adaptive" in args.methods:
+        made = adaptive()
+        rows += files("adaptive", made.teachers, made.student, args.rounds)
+    rows += steps(args)
+    with recipe.results(args) as folder:
+        plot(folder / "benchmark.png", rows)
+        recipe.write_report(args, rows, folder)
+    shown = [
+        row | {key: f"{row[key]:.3g}" for key in ("value", "base", "ratio")}
+        for row in rows
+    ]
+    print(reports.format_table(shown))
+
+
+if __name__ == "__main__":
+    writes = ["benchmark.png"]
+    recipe.run(main, options, seeds=None, smoke=SMOKE, writes=writes)
