@@ -15,6 +15,7 @@ from keras_vipa.utils.files import written_beside
 
 _RECIPE = "python recipes/amalgamate_layerwise.py --train-teachers"
 _GARMENTS = "python recipes/amalgamate_common_feature.py --train-teachers"
+_PEOPLE = "python recipes/amalgamate_adaptive.py --train-teachers"
 
 # Name -> what is known of it; the cards are in saved_models/README.md.
 WEIGHTS = {
@@ -65,6 +66,54 @@ WEIGHTS = {
         "parameters": 89509,
         "command": _GARMENTS,
         "test_accuracy": 0.925,
+    },
+    "people_1": {
+        "file": "people_1.keras",
+        "sha256": "bab0b805759cda11148d5b7a729bec77"
+        "f31e13c266d74b9da090aeea8f8684a6",
+        "parameters": 59868,
+        "command": _PEOPLE,
+        "test_accuracy": {"hat": 0.5975, "outfit": 0.5262},
+    },
+    "people_2": {
+        "file": "people_2.keras",
+        "sha256": "6b3660fc8bf608a7ea5f5bd23d41726a"
+        "f48c69e66ff12933a2d83fad50a12d01",
+        "parameters": 59239,
+        "command": _PEOPLE,
+        "test_accuracy": {"hat": 0.7156, "mouth": 0.1656},
+    },
+    "people_3": {
+        "file": "people_3.keras",
+        "sha256": "edaee7838828e08e040db072c1709d66"
+        "846415e719e48f992004b95e66e8ed0f",
+        "parameters": 58298,
+        "command": _PEOPLE,
+        "test_accuracy": {"outfit": 0.5919, "mouth": 0.2419},
+    },
+    "people_4": {
+        "file": "people_4.keras",
+        "sha256": "8f0183887705ea79ad33e73bfb1b38e4"
+        "6eb43c19ebbe33c336ddc0cbe0b15c69",
+        "parameters": 59268,
+        "command": _PEOPLE,
+        "test_accuracy": {"hat": 0.8044},
+    },
+    "people_5": {
+        "file": "people_5.keras",
+        "sha256": "254ebf8dbff27fa035368b0bc9378992"
+        "2640d57e97b73d4b620c1a209e9021ae",
+        "parameters": 59714,
+        "command": _PEOPLE,
+        "test_accuracy": {"outfit": 0.7525},
+    },
+    "people_6": {
+        "file": "people_6.keras",
+        "sha256": "336ed2d3010d16341036003fcc52ad68"
+        "0074460d7a871ca93232f0313787bcd8",
+        "parameters": 58938,
+        "command": _PEOPLE,
+        "test_accuracy": {"mouth": 0.2919},
     },
     "din_mobile": {
         "file": "din_mobile.weights.h5",
