@@ -5,6 +5,7 @@ import pathlib
 
 import keras
 import numpy as np
+from shared.classifiers import few_of
 from shared.labelled import fit
 
 from keras_vipa import applications
@@ -40,7 +41,9 @@ class Task:
             first = self.models[0]
             first = first[0] if isinstance(first, tuple) else first
             size = first.input_shape[1:3]
-            sets = datasets.named(f"folder:{args.images}", size)
+            folder = args.images.removeprefix("folder:")
+            size = None if None in size else size
+            sets = datasets.named(f"folder:{folder}", size)
             self.tasks, self.labelled = args.tasks, None
             self.train, self.test = sets
             return
@@ -52,10 +55,9 @@ class Task:
         args.images, self.tasks = "people", args.tasks or WANTED
         self.names = () if args.train_teachers else NAMES
         whole = datasets.people("train")
-        order = np.arange(len(whole))
-        self.labelled = whole.select(order[:LABELLED])
-        self.train = whole.select(order[LABELLED:])
-        self.test = datasets.people("test")
+        self.labelled = whole.select(slice(LABELLED))
+        rest = whole.select(slice(LABELLED, None)), datasets.people("test")
+        self.train, self.test = few_of(args, rest)
 
     def teachers(self, seed):
         """The user's networks, those of the package, or new ones."""

@@ -6,6 +6,7 @@
 import json
 import pathlib
 
+import keras
 import numpy as np
 import pytest
 
@@ -194,7 +195,20 @@ class TestWeights:
         with pytest.raises(ValueError, match="is damaged.* Received: sha256="):
             load_model(name)
 
-    @pytest.mark.parametrize("name", CLASSIFIERS)
+    @pytest.mark.parametrize("number", range(1, 7))
+    def test_preset_of_people(self, number):
+        entry = WEIGHTS[f"people_{number}"]
+        model = load_model(f"people_{number}")
+        assert model.count_params() == entry["parameters"]
+        people = datasets.people("test")
+        scores = model.predict(people.array(), verbose=0)
+        for task, accuracy in entry["test_accuracy"].items():
+            right = scores[task].argmax(axis=-1) == people.y(task)
+            assert right.mean() == pytest.approx(accuracy, abs=2e-3)
+
+    @pytest.mark.parametrize(
+        "name", [name for name in CLASSIFIERS if name[:6] != "people"]
+    )
     def test_preset(self, name):
         entry = WEIGHTS[name]
         data, first, last = name.split("_")
@@ -205,7 +219,9 @@ class TestWeights:
         model = load_model(name)
         assert model.output_shape == (None, len(group))
         assert model.count_params() == entry["parameters"]
-        logits = model.predict(test.array(), verbose=0)
+        size = model.input_shape[1:3]
+        images = keras.ops.image.resize(test.array(), size, antialias=True)
+        logits = model.predict(keras.ops.convert_to_numpy(images), verbose=0)
         accuracy = np.mean(logits.argmax(axis=1) == test.y())
         # An image or two may fall the other way on another machine.
         assert accuracy == pytest.approx(entry["test_accuracy"], abs=0.01)

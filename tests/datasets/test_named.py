@@ -100,8 +100,8 @@ def test_unknown_name(name):
     with pytest.raises(ValueError) as error:
         datasets.named(name)
     assert str(error.value) == (
-        "A data set is digits, emoji, garments, people, folder:PATH or "
-        "tfds:NAME. "
+        "A data set is digits, emoji, garments, people, several of them with "
+        "a plus between, folder:PATH or tfds:NAME. "
         f"Received: {name}"
     )
 

@@ -21,6 +21,8 @@ RECIPES = [
 EAGER = {
     "ablate_din",
     "ablate_pictures",
+    "amalgamate_adaptive",
+    "amalgamate_common_feature",
     "check_strokes",
     "rank_transferability",
     "read_people",

@@ -252,7 +252,7 @@ class CommonFeatureAmalgamator(Amalgamator):
             batch_size: integer.
         """
         some = images[:: max(1, len(images) // CALIBRATED)]
-        self.scales.assign(ops.ones_like(self.scales))
+        self.scales.assign(np.ones(len(self.views), "float32"))
         logits = self.teacher_logits(some, batch_size)
         deviations = np.array(
             [logits[:, part].std(axis=-1).mean() for part in self.slices]
