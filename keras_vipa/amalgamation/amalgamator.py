@@ -1,5 +1,8 @@
 """What the amalgamation methods share: frozen teachers, and no labels."""
 
+from keras import ops
+
+from keras_vipa.amalgamation.classifiers import fitted
 from keras_vipa.amalgamation.inputs import NO_LABELS
 from keras_vipa.amalgamation.inputs import check_teachers
 from keras_vipa.amalgamation.inputs import in_range
@@ -43,6 +46,18 @@ class Amalgamator(PhasedModel):
         """Shape of an image, a tuple; `None` if there is no rule."""
         shape = getattr(self.student, "input_shape", None)
         return shape[1:] if isinstance(shape, tuple) else None
+
+    def fitted_images(self, images):
+        """Images as the student takes them, for its `predict`.
+
+        Args:
+            images: float array `(n, height, width, channels)`.
+
+        Returns:
+            An array `(n, *shape)` of the size and the channels of the student.
+        """
+        shape = self.student.input_shape[1:]
+        return ops.convert_to_numpy(fitted(images, shape))
 
     def fit(self, x=None, y=None, *args, **kwargs):
         # Refused here already, since an error inside of the training step

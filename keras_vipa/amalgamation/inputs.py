@@ -114,3 +114,28 @@ def _check_shape(found, shape):
         sides = ", ".join(str(side or "any") for side in shape)
         rule = f"Images must be of the size of the teachers', (batch, {sides})"
         checks.fail(rule, "shape", found)
+
+
+def check_weights(weights, terms):
+    """Weights of the terms that are computed, 1 where there is none.
+
+    Args:
+        weights: dict, term -> float, or `None`. The weight of `"soft_targets"`
+            must be above 0.
+        terms: tuple of strings.
+
+    Returns:
+        Dict, term -> float, in the order of `terms`, without those of 0.
+
+    Raises:
+        ValueError: If there is no such term, or a weight is negative.
+    """
+    weights = {} if weights is None else weights
+    if not isinstance(weights, dict) or not set(weights) <= set(terms):
+        rule = f"`weights` must be a dict of some of {terms}"
+        checks.fail(rule, "weights", weights)
+    for term, weight in weights.items():
+        above = term == "soft_targets"
+        checks.number(f"weights['{term}']", weight, above=above)
+    weights = {term: weights.get(term, 1.0) for term in terms}
+    return {term: weight for term, weight in weights.items() if weight}

@@ -3,10 +3,12 @@
 import importlib.util
 import sys
 
+import numpy as np
 import pytest
 from test_case import ROOT
 
 from keras_vipa.utils import recipe as frame
+from keras_vipa.utils.images import save_picture
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +45,33 @@ def run_recipe(monkeypatch):
         frame.run(recipe.main, recipe.options, **arguments)
 
     return run
+
+
+@pytest.fixture
+def noise(tmp_path):
+    """A folder of twenty pictures of 14 x 14 pixels."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    for number in range(20):
+        picture = generator.integers(0, 256, (14, 14, 3), "uint8")
+        save_picture(folder / f"{number:02d}.png", picture)
+    return folder
+
+
+@pytest.fixture
+def fails(tmp_path, capsys):
+    """A function that runs a recipe that must end with one line.
+
+    Nothing may be left of `output`.
+    """
+
+    def check(run, options, message):
+        with pytest.raises(SystemExit) as stopped:
+            run(*options)
+        assert stopped.value.code == 2
+        error = capsys.readouterr().err
+        assert message in error and error.count("\n") == 1
+        assert not (tmp_path / "output").exists()
+
+    return check

@@ -3,11 +3,8 @@
 import json
 
 import keras
-import numpy as np
 import pytest
 from keras import layers
-
-from keras_vipa.utils.images import save_picture
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("eager")]
 
@@ -41,17 +38,6 @@ def teachers(tmp_path):
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    generator = np.random.default_rng(0)
-    for number in range(20):
-        picture = generator.integers(0, 256, (12, 12, 3), "uint8")
-        save_picture(folder / f"{number:02d}.png", picture)
-    return folder
-
-
-@pytest.fixture
 def recipe(load_recipe, run_recipe, tmp_path):
     """Runs the recipe for one epoch a phase; returns its report."""
     module = load_recipe("amalgamate_adaptive")
@@ -65,8 +51,8 @@ def recipe(load_recipe, run_recipe, tmp_path):
     return run
 
 
-def test_own_networks(recipe, teachers, pictures, tmp_path):
-    options = "--teachers", teachers, "--images", pictures
+def test_own_networks(recipe, teachers, noise, tmp_path):
+    options = "--teachers", teachers, "--images", noise
     report = recipe(*options, "--tasks", "eyes", "hat")
     rows = {row["model"]: row for row in report["results"]}
     assert list(rows) == [
@@ -96,8 +82,8 @@ def test_own_networks(recipe, teachers, pictures, tmp_path):
     ]
 
 
-def test_errors(recipe, teachers, pictures, tmp_path, capsys):
-    images = "--images", pictures
+def test_errors(recipe, teachers, noise, tmp_path, fails):
+    images = "--images", noise
     other = tmp_path / "other.json"
     other.write_text('[{"file": "one.keras"}]')
     wrong = tmp_path / "wrong.json"
@@ -119,9 +105,4 @@ def test_errors(recipe, teachers, pictures, tmp_path, capsys):
         (["--dataset", "digits"], "--dataset must be people"),
         (["--tasks", "nose"], "known to a teacher"),
     ):
-        with pytest.raises(SystemExit) as stopped:
-            recipe(*options)
-        assert stopped.value.code == 2
-        error = capsys.readouterr().err
-        assert message in error and error.count("\n") == 1
-        assert not (tmp_path / "output").exists()
+        fails(recipe, options, message)

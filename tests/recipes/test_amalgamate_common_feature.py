@@ -3,12 +3,10 @@
 import json
 
 import keras
-import numpy as np
 import pytest
 from keras import layers
 
 from keras_vipa.amalgamation import new_student
-from keras_vipa.utils.images import save_picture
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("eager")]
 
@@ -36,17 +34,6 @@ def paths(tmp_path):
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    generator = np.random.default_rng(0)
-    for number in range(20):
-        picture = generator.integers(0, 256, (14, 14, 3), "uint8")
-        save_picture(folder / f"{number:02d}.png", picture)
-    return folder
-
-
-@pytest.fixture
 def recipe(load_recipe, run_recipe, tmp_path):
     """Runs the recipe for one epoch; returns its report."""
     module = load_recipe("amalgamate_common_feature")
@@ -61,10 +48,10 @@ def recipe(load_recipe, run_recipe, tmp_path):
     return run
 
 
-def test_own_classifiers(recipe, paths, pictures, tmp_path):
+def test_own_classifiers(recipe, paths, noise, tmp_path):
     student = tmp_path / "student.keras"
     new_student("residual", (9, 9, 3), 7, 500).save(student)
-    options = "--teachers", *paths, "--images", pictures, "--compare"
+    options = "--teachers", *paths, "--images", noise, "--compare"
     report = recipe(*options, "--student", student)
     rows = {row["model"]: row for row in report["results"]}
     assert list(rows) == [
@@ -95,10 +82,10 @@ def test_own_classifiers(recipe, paths, pictures, tmp_path):
     ]
 
 
-def test_errors(recipe, paths, pictures, tmp_path, capsys):
+def test_errors(recipe, paths, noise, tmp_path, fails):
     small = tmp_path / "small.keras"
     new_student("residual", (9, 9, 3), 6, 500).save(small)
-    images = "--images", pictures
+    images = "--images", noise
     for options, message in (
         (["--teachers", paths[0], *images], "at least two teachers"),
         (["--teachers", *paths], "--teachers need --images"),
@@ -111,9 +98,4 @@ def test_errors(recipe, paths, pictures, tmp_path, capsys):
             "There is no model file. Received: large",
         ),
     ):
-        with pytest.raises(SystemExit) as stopped:
-            recipe(*options)
-        assert stopped.value.code == 2
-        error = capsys.readouterr().err
-        assert message in error and error.count("\n") == 1
-        assert not (tmp_path / "output").exists()
+        fails(recipe, options, message)

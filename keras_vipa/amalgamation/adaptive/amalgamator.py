@@ -226,15 +226,8 @@ class AdaptiveAmalgamator(Amalgamator):
     def _add_state(self):
         """Bridges, factors of the logits, and what has been selected."""
         self.bridges = {"components": {}, "target": {}}
-        for number, task in enumerate(self.tasks):
-            own = self.component_views[number]
-            for teacher in self.pool.groups[task]:
-                other = self.pool.views[teacher]
-                key = f"{teacher}_{task}"
-                bridge = self._bridge(own, other, True)
-                self.bridges["components"][key] = bridge
-            bridge = self._bridge(self.student_view, own, False)
-            self.bridges["target"][f"{number + 1}_{task}"] = bridge
+        if "features" in self.options["weights"]:
+            self._add_bridges()
         count = len(self.tasks)
         self.factors = {
             phase: self.add_weight(
@@ -251,9 +244,18 @@ class AdaptiveAmalgamator(Amalgamator):
         )
         self.seeds = keras.random.SeedGenerator(self.seed)
 
+    def _add_bridges(self):
+        """From each teacher to its components, from these to the student."""
+        for number, task in enumerate(self.tasks, 1):
+            own = self.component_views[number - 1]
+            for teacher in self.pool.groups[task]:
+                other = self.pool.views[teacher]
+                bridge = self._bridge(own, other, True)
+                self.bridges["components"][f"{teacher}_{task}"] = bridge
+            bridge = self._bridge(self.student_view, own, False)
+            self.bridges["target"][f"{number}_{task}"] = bridge
+
     def _bridge(self, student, teacher, has_teacher_side):
-        if "features" not in self.options["weights"]:
-            return None
         own, other = (
             [x.shape[-1] for x in view.output["maps"]]
             for view in (student, teacher)
@@ -293,8 +295,7 @@ class AdaptiveAmalgamator(Amalgamator):
             factors.trainable = name == phase
         for name, bridges in self.bridges.items():
             for bridge in bridges.values():
-                if bridge is not None:
-                    bridge.trainable = name == phase
+                bridge.trainable = name == phase
 
     def fit_stages(self, data, epochs, batch_size=64, labels=None, **kwargs):
         if hasattr(data, "shape") and labels is None:
@@ -329,18 +330,6 @@ class AdaptiveAmalgamator(Amalgamator):
             task: np.concatenate(parts, axis=1).astype("float32")
             for task, parts in found.items()
         }
-
-    def fitted_images(self, images):
-        """Images as components and student take them, for their `predict`.
-
-        Args:
-            images: float array `(n, height, width, channels)`.
-
-        Returns:
-            An array `(n, *shape)` of the size and the channels of the student.
-        """
-        shape = self.student.input_shape[1:]
-        return ops.convert_to_numpy(fitted(images, shape))
 
     @staticmethod
     def _seen(views, images):

@@ -1,5 +1,6 @@
 """What the adaptive amalgamator is told, checked."""
 
+from keras_vipa.amalgamation.inputs import check_weights
 from keras_vipa.amalgamation.students import KINDS
 from keras_vipa.utils import checks
 
@@ -33,19 +34,10 @@ def checked(options):
     if not isinstance(options["select"], bool):
         rule = "`select` must be a boolean"
         checks.fail(rule, "select", options["select"])
-    weights = options["weights"]
-    weights = {} if weights is None else weights
-    if not isinstance(weights, dict) or not set(weights) <= set(TERMS):
-        rule = f"`weights` must be a dict of some of {TERMS}"
-        checks.fail(rule, "weights", weights)
-    for term, weight in weights.items():
-        above = term == "soft_targets"
-        checks.number(f"weights['{term}']", weight, above=above)
-    weights = {term: weights.get(term, 1.0) for term in TERMS}
-    if not weights["features"]:
+    weights = check_weights(options["weights"], TERMS)
+    if "features" not in weights:
         # There is nothing to be normalized.
-        weights["norm"] = 0.0
-    weights = {term: weight for term, weight in weights.items() if weight}
+        weights.pop("norm", None)
     return {**options, "tasks": list(tasks), "weights": weights}
 
 

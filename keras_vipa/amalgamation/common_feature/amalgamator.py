@@ -276,19 +276,6 @@ class CommonFeatureAmalgamator(Amalgamator):
             parts.append(ops.concatenate(self._scaled(seen), axis=-1))
         return np.concatenate([ops.convert_to_numpy(part) for part in parts])
 
-    def fitted_images(self, images):
-        """Images as the student takes them, for its `predict`.
-
-        Args:
-            images: float array `(n, height, width, channels)`.
-
-        Returns:
-            An array `(n, *shape)` of the size and the channels of the student.
-        """
-        return ops.convert_to_numpy(
-            fitted(images, self.student.input_shape[1:])
-        )
-
     def _scaled(self, logits):
         """Logits of each teacher on one scale, in float32."""
         return [

@@ -2,12 +2,11 @@
 
 import keras
 
+from keras_vipa.amalgamation.inputs import check_weights
 from keras_vipa.utils import checks
 
 TARGETS = ("joint", "separate", "both")
 TERMS = ("soft_targets", "common", "reconstruction")
-# The authors' program has 10 for the latter two.
-WEIGHTS = {"soft_targets": 1.0, "common": 1.0, "reconstruction": 1.0}
 
 
 def checked(options, augmentation, count):
@@ -40,7 +39,7 @@ def checked(options, augmentation, count):
     return {
         **options,
         "taps": _checked_taps(options["taps"], count),
-        "weights": _checked_weights(options["weights"]),
+        "weights": check_weights(options["weights"], TERMS),
         "rates": _checked_rates(options["rates"]),
     }
 
@@ -52,19 +51,6 @@ def _checked_taps(taps, count):
         rule = f"`taps` must be a list of {count} layers and the student's"
         checks.fail(rule, "taps", taps)
     return list(taps)
-
-
-def _checked_weights(weights):
-    """Weights of the terms that are computed."""
-    weights = {} if weights is None else weights
-    if not isinstance(weights, dict) or not set(weights) <= set(TERMS):
-        rule = f"`weights` must be a dict of some of {TERMS}"
-        checks.fail(rule, "weights", weights)
-    for term, weight in weights.items():
-        above = term == "soft_targets"
-        checks.number(f"weights['{term}']", weight, above=above)
-    weights = {**WEIGHTS, **weights}
-    return {term: weights[term] for term in TERMS if weights[term]}
 
 
 def _checked_rates(rates):
