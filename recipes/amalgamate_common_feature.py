@@ -22,8 +22,8 @@ unlabelled pictures. `--dataset garments+emoji` has four teachers, of garments
 and of emoji; `digits`, `emoji`, `folder:PATH` and `tfds:NAME` are others.
 
 The student is scored beside the teachers, and the teachers side by side
-(`concatenated`; `calibrated`: their logits brought to one scale, as the student
-gets them). In this comparison, and with `--compare`, also beside the same
+(`concatenated`; `calibrated`: their logits made comparable, as the student gets
+them). In this comparison, and with `--compare`, also beside the same
 network trained on their logits alone (`soft_targets`) and, where labels are
 known, on the labels of all pictures (`labelled`), for as many steps. A part is
 scored within the classes of its teacher, `joint` among all classes. Without

@@ -110,7 +110,7 @@ def rows():
             "hidden": 2,
             "targets": "both",
             "temperature": 1.0,
-            "calibrate": False,
+            "calibrate": "classes",
             "weights": {"common": 1.0},
             "rates": None,
             "warm_up": 1,

@@ -1,6 +1,7 @@
 """Checks of what an amalgamator is given: teachers and images."""
 
 import keras
+import numpy as np
 
 from keras_vipa.utils import checks
 from keras_vipa.utils.ranges import to_range
@@ -86,6 +87,33 @@ def in_range(data, white, shape=None):
         _check_shape(tuple(data.shape), shape)
         return to_range(data, white)
     return data
+
+
+def some_images(data, count):
+    """About so many of the images that a training gets, as an array.
+
+    Args:
+        data: what `in_range` returns: an array, a dict with the key "images",
+            or a data set of batches of these.
+        count: integer.
+
+    Returns:
+        An array `(n, height, width, channels)`, evenly taken from an array, or
+        the first batches of a data set.
+    """
+    if isinstance(data, dict):
+        data = data["images"]
+    if hasattr(data, "shape"):
+        return data[:: max(1, len(data) // count)]
+    if isinstance(data, keras.utils.PyDataset):
+        data = map(data.__getitem__, range(len(data)))
+    found = []
+    for batch in data:
+        images = batch["images"] if isinstance(batch, dict) else batch
+        found.append(keras.ops.convert_to_numpy(images))
+        if sum(len(images) for images in found) >= count:
+            break
+    return np.concatenate(found)
 
 
 def _check_batch(batch, white):

@@ -10,7 +10,8 @@ package, become students of equal sizes and steps, that differ in one thing:
 - `weights 10`: as the authors' program weights both; `warm-up`: these, growing
   over the first half of the steps; `median`: bandwidths from the distances;
 - `joint`, `separate`: one softmax over all classes, or one a teacher, instead
-  of the sum; `not calibrated`: logits as they are;
+  of the sum; `temperatures`: logits of one deviation; `not calibrated`: as they
+  are;
 - `authors`: `joint`, `weights 10`, `not calibrated`.
 
 Scored on the validation pictures, with which defaults are chosen, or on the
@@ -50,8 +51,9 @@ VARIANTS = {
     "median": {"bandwidths": "median"},
     "joint": {"targets": "joint"},
     "separate": {"targets": "separate"},
-    "not calibrated": {"calibrate": False},
-    "authors": {**weights(10, 10), "targets": "joint", "calibrate": False},
+    "temperatures": {"calibrate": "teachers"},
+    "not calibrated": {"calibrate": None},
+    "authors": {**weights(10, 10), "targets": "joint", "calibrate": None},
 }
 SMOKE = {"steps": 1, "images": 64, "variants": ["soft targets"]}
 

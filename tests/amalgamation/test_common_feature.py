@@ -10,6 +10,7 @@ from test_case import TestCase
 from keras_vipa import losses
 from keras_vipa.amalgamation import CommonFeatureAmalgamator
 from keras_vipa.amalgamation import new_student
+from keras_vipa.amalgamation.common_feature.calibration import Calibration
 from keras_vipa.amalgamation.common_feature.space import CommonSpace
 
 
@@ -56,7 +57,9 @@ class TestFormula(TestCase):
         return outputs, {name: array(value) for name, value in terms.items()}
 
     def test_terms(self):
-        outputs, terms = self.terms_of(make(targets="joint"))
+        outputs, terms = self.terms_of(
+            make(targets="joint", calibrate=None)
+        )
         targets = [array(x) for x in outputs["targets"]]
         expected = cross_entropy(
             np.concatenate(targets, axis=-1), array(outputs["logits"])
@@ -77,8 +80,11 @@ class TestFormula(TestCase):
 
     @pytest.mark.parametrize("targets", ["joint", "separate", "both"])
     def test_targets(self, targets):
-        amalgamator = make(targets=targets, temperature=2.0)
-        amalgamator.scales.assign([0.5, 3.0])
+        amalgamator = make(
+            targets=targets, temperature=2.0, calibrate="teachers"
+        )
+        amalgamator.calibration.divisors[0].assign([2.0])
+        amalgamator.calibration.divisors[1].assign([1 / 3])
         outputs, terms = self.terms_of(amalgamator)
         one, other = (array(x) for x in outputs["targets"])
         one, other = 0.5 * one / 2, 3.0 * other / 2
@@ -147,20 +153,98 @@ class TestFormula(TestCase):
         }
         self.assert_all_close(result, expected, atol=1e-5)
 
-    def test_calibrate(self):
-        amalgamator = make()
+
+class TestCalibration(TestCase):
+    """Teachers' logits, made comparable."""
+
+    def adapted(self, kind, seen):
+        layer = Calibration(kind, [z.shape[1] for z in seen])
+        layer.build()
+        layer.adapt(seen)
+        return layer
+
+    def logits(self, seed, count=50):
+        """Of two teachers of 2 and 3 classes, on different scales."""
+        generator = np.random.default_rng(seed)
+        one = generator.normal(size=(count, 2)) + 1.0
+        other = 6.0 * generator.normal(size=(count, 3))
+        return [z.astype("float32") for z in (one, other)]
+
+    def test_classes(self):
+        seen, asked = self.logits(0), self.logits(1, 8)
+        expected = []
+        for z_seen, z in zip(seen, asked):
+            shares = softmax(z_seen).mean(axis=0)
+            worth = (softmax(z) / shares).sum(axis=-1, keepdims=True)
+            expected.append(np.log(softmax(z)) + np.log(worth))
+        layer = self.adapted("classes", seen)
+        self.assert_all_close(layer(asked), expected, atol=1e-4)
+
+    def test_who_decides(self):
+        """Both are as sure of everything; each puts what it does not know into
+        its first class."""
+        sure = 9.0 * np.eye(2, dtype="float32")
+        logits = [sure[[1, 1, 0, 0, 0, 0]], sure[[0, 0, 1, 1, 0, 0]]]
+        layer = self.adapted("classes", logits)
+        joint = np.concatenate([array(z) for z in layer(logits)], axis=-1)
+        assert joint.argmax(axis=-1)[:4].tolist() == [1, 1, 3, 3]
+
+    def test_a_teacher_decides_between_its_classes(self):
+        seen, asked = self.logits(0), self.logits(1, 8)
+        for one, other in zip(self.adapted("classes", seen)(asked), asked):
+            expected = softmax(other)
+            self.assert_all_close(softmax(array(one)), expected)
+
+    def test_teachers(self):
+        seen, asked = self.logits(0), self.logits(1, 8)
+        spreads = np.array([z.std(axis=-1).mean() for z in seen])
+        scales = spreads.mean() / spreads
+        expected = [scale * z for scale, z in zip(scales, asked)]
+        layer = self.adapted("teachers", seen)
+        self.assert_all_close(layer(asked), expected, rtol=1e-4)
+
+    def test_not_adapted(self):
+        asked = self.logits(0, 4)
+        for kind, function in (
+            ("classes", lambda z: np.log(softmax(z))),
+            ("teachers", np.asarray),
+            (None, np.asarray),
+        ):
+            layer = Calibration(kind, [2, 3])
+            layer.build()
+            expected = [function(z) for z in asked]
+            self.assert_all_close(layer(asked), expected, atol=1e-5)
+
+    def test_a_class_that_is_never_named(self):
+        seen = [np.array([[200.0, 0.0]] * 4, "float32"), self.logits(0, 4)[1]]
+        found = self.adapted("classes", seen)(seen)
+        assert all(np.isfinite(array(z)).all() for z in found)
+
+    def test_of_the_amalgamator(self):
+        """From the teachers' own logits, also the second time."""
+        amalgamator = make(calibrate="classes")
         x = images(20)
-        amalgamator.calibrate(x, batch_size=8)
-        targets = amalgamator(x)["targets"]
-        spreads = [array(part).std(axis=-1).mean() for part in targets]
-        expected = np.mean(spreads) / spreads
-        np.testing.assert_allclose(array(amalgamator.scales), expected, 1e-4)
-        logits = [k * array(z) for k, z in zip(expected, targets)]
-        actual = amalgamator.teacher_logits(x, batch_size=8)
-        np.testing.assert_allclose(actual, np.concatenate(logits, -1), 1e-4)
-        # From the teachers' own logits, not from those on one scale.
-        amalgamator.calibrate(x)
-        np.testing.assert_allclose(array(amalgamator.scales), expected, 1e-4)
+        own = [array(z) for z in amalgamator(x)["targets"]]
+        layer = self.adapted("classes", own)
+        expected = np.concatenate([array(z) for z in layer(own)], axis=-1)
+        for _ in range(2):
+            amalgamator.calibrate(x, batch_size=8)
+            found = amalgamator.teacher_logits(x, batch_size=8)
+            np.testing.assert_allclose(found, expected, atol=1e-4)
+
+    @pytest.mark.tensorflow
+    def test_before_training_on_a_dataset(self):
+        import tensorflow as tf
+
+        amalgamator = make(calibrate="classes")
+        data = tf.data.Dataset.from_tensor_slices(images(16)).batch(8)
+        amalgamator.fit_stages(data, {"joint": 1}, verbose=0)
+        other = make(calibrate="classes")
+        other.calibrate(images(16))
+        for one, two in zip(
+            amalgamator.calibration.weights, other.calibration.weights
+        ):
+            np.testing.assert_allclose(array(one), array(two), atol=1e-5)
 
 
 @pytest.mark.usefixtures("eager")
@@ -300,10 +384,10 @@ class Turned(layers.Layer):
 @pytest.mark.usefixtures("eager")
 class TestLifeCycle(TestCase):
     def test_save_and_load(self, tmp_path):
-        options = {"calibrate": True, "targets": "both", "warm_up": 2}
+        options = {"calibrate": "classes", "targets": "both", "warm_up": 2}
         amalgamator = make(**options)
         amalgamator.fit_stages(images(16), {"joint": 1}, verbose=0)
-        assert array(amalgamator.scales).std() > 0
+        assert array(amalgamator.calibration.divisors[0])[0] < 1
         amalgamator.save(tmp_path / "all.keras")
         loaded = keras.saving.load_model(tmp_path / "all.keras")
         self.assert_all_close(

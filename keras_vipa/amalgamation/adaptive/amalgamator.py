@@ -15,6 +15,7 @@ from keras_vipa.amalgamation.adaptive.staged import scores_of_tasks
 from keras_vipa.amalgamation.adaptive.staged import staged
 from keras_vipa.amalgamation.amalgamator import Amalgamator
 from keras_vipa.amalgamation.classifiers import fitted
+from keras_vipa.amalgamation.inputs import some_images
 from keras_vipa.amalgamation.students import new_student
 from keras_vipa.losses import soft_cross_entropy
 from keras_vipa.losses import squared_error
@@ -91,8 +92,8 @@ class AdaptiveAmalgamator(Amalgamator):
         student: functional `keras.Model`, images to a dict of logits.
         components: list of functional `keras.Model`, one a task, likewise.
         selection: dict, task -> dict, number of a teacher, from 1 on -> share
-            of the images for which `least_entropy` selects it; found by
-            `fit_stages` for arrays, of which it looks at about 1,000 images.
+            of the images for which `least_entropy` selects it, which
+            `fit_stages` finds from about 1,000 of them.
 
     Raises:
         ValueError: If an argument is not as above; if no teacher knows a task,
@@ -298,10 +299,9 @@ class AdaptiveAmalgamator(Amalgamator):
                 bridge.trainable = name == phase
 
     def fit_stages(self, data, epochs, batch_size=64, labels=None, **kwargs):
-        if hasattr(data, "shape") and labels is None:
-            images = self._in_range(data, {})[0]
-            some = images[:: max(1, len(images) // LOOKED_AT)]
-            found = self.teacher_logits(some, batch_size)
+        if labels is None:
+            images = some_images(self._in_range(data, {})[0], LOOKED_AT)
+            found = self.teacher_logits(images, batch_size)
             shares = np.zeros(self.shares.shape, "float32")
             for row, task in zip(shares, self.tasks):
                 chosen = ops.convert_to_numpy(least_entropy([*found[task]]))

@@ -7,11 +7,13 @@ from keras import ops
 from keras_vipa.amalgamation.amalgamator import Amalgamator
 from keras_vipa.amalgamation.classifiers import fitted
 from keras_vipa.amalgamation.classifiers import tapped
+from keras_vipa.amalgamation.common_feature.calibration import Calibration
 from keras_vipa.amalgamation.common_feature.options import checked
 from keras_vipa.amalgamation.common_feature.space import CommonSpace
 from keras_vipa.amalgamation.common_feature.space import as_map
 from keras_vipa.amalgamation.common_feature.space import common_shapes
 from keras_vipa.amalgamation.inputs import check_teachers
+from keras_vipa.amalgamation.inputs import some_images
 from keras_vipa.amalgamation.students import new_student
 from keras_vipa.losses import BANDWIDTHS
 from keras_vipa.losses import maximum_mean_discrepancy
@@ -20,8 +22,8 @@ from keras_vipa.losses import squared_error
 from keras_vipa.training.phased_model import mean_of_each
 from keras_vipa.utils import checks
 
-# Images that the scales of logits are found from.
-CALIBRATED = 1000
+# Images that logits are made comparable from.
+LOOKED_AT = 1000
 
 
 @keras.saving.register_keras_serializable(package="keras_vipa")
@@ -68,10 +70,17 @@ class CommonFeatureAmalgamator(Amalgamator):
             confident one does not decide then, but nobody decides between
             them; or `"both"`, the sum of these.
         temperature: float. `T`.
-        calibrate: boolean. Whether `fit_stages` first divides the logits of
-            each teacher by their deviation over the images, in units of the
-            mean of all teachers: those that were trained apart are not of one
-            scale.
+        calibrate: string or `None`. How `fit_stages` makes the logits of
+            teachers that were trained apart comparable, from about 1,000 of
+            the images. With `"classes"`, the more of these a teacher finds in
+            a class, the less it is believed: with their mean probabilities
+            `f_i`, the place of `o_i` is taken by
+
+                z_i = log p_i + log sum_c p_i,c / f_i,c,    p_i = softmax(o_i)
+
+            All classes are to be about equally frequent in the images.
+            `"teachers"` divides by a temperature for each, so that their
+            logits have one deviation.
         weights: dict, `"soft_targets"`, `"common"`, `"reconstruction"` ->
             float. Of `L_C`, `L_M` and `L_R`, 1 where there is none; what is 0
             is not computed.
@@ -135,7 +144,7 @@ class CommonFeatureAmalgamator(Amalgamator):
     3. Teachers that were trained apart are neither calibrated against each
        other nor ignorant in the same way, so `targets` and `calibrate` are
        ours, and so are the weights `a = b = 1`. The program's are
-       `targets="joint"`, `calibrate=False` and 10 for both, which in our
+       `targets="joint"`, `calibrate=None` and 10 for both, which in our
        trials let the most confident teacher decide, and drowned `L_C`.
     4. `warm_up`, `bandwidths="median"` and `augmentation` are ours and off;
        the program crops and flips the images.
@@ -159,7 +168,7 @@ class CommonFeatureAmalgamator(Amalgamator):
         hidden=128,
         targets="both",
         temperature=1.0,
-        calibrate=True,
+        calibrate="classes",
         weights=None,
         rates=None,
         warm_up=0,
@@ -216,7 +225,10 @@ class CommonFeatureAmalgamator(Amalgamator):
                 name=name,
             )
 
-        self.scales = variable("scales", len(self.views), initializer="ones")
+        counts = [part.stop - part.start for part in self.slices]
+        kind = self.options["calibrate"]
+        self.calibration = Calibration(kind, counts, dtype="float32")
+        self.calibration.build()
         # Of training, this one included.
         self.steps = variable("steps", initializer="zeros")
         self.space = None
@@ -239,25 +251,19 @@ class CommonFeatureAmalgamator(Amalgamator):
         self.built = True
 
     def fit_stages(self, data, epochs, batch_size=64, labels=None, **kwargs):
-        if self.options["calibrate"] and hasattr(data, "shape"):
-            self.calibrate(self._in_range(data, {})[0], batch_size)
+        if self.options["calibrate"] and labels is None:
+            images = some_images(self._in_range(data, {})[0], LOOKED_AT)
+            self.calibrate(images, batch_size)
         return super().fit_stages(data, epochs, batch_size, labels, **kwargs)
 
     def calibrate(self, images, batch_size=64):
-        """Find the scales of the teachers' logits; see `calibrate` above.
+        """Make the teachers' logits comparable; see the argument `calibrate`.
 
         Args:
-            images: float array `(n, height, width, channels)`, of which about
-                1,000 are looked at.
+            images: float array `(n, height, width, channels)`.
             batch_size: integer.
         """
-        some = images[:: max(1, len(images) // CALIBRATED)]
-        self.scales.assign(np.ones(len(self.views), "float32"))
-        logits = self.teacher_logits(some, batch_size)
-        deviations = np.array(
-            [logits[:, part].std(axis=-1).mean() for part in self.slices]
-        )
-        self.scales.assign(deviations.mean() / np.maximum(deviations, 1e-6))
+        self.calibration.adapt(self._logits_of(images, batch_size))
 
     def teacher_logits(self, images, batch_size=64):
         """What the student is to learn, one teacher beside the other.
@@ -267,21 +273,19 @@ class CommonFeatureAmalgamator(Amalgamator):
             batch_size: integer.
 
         Returns:
-            A float32 array `(n, C_1 + ... + C_N)`: logits, times the scales
-            that `calibrate` has found.
+            A float32 array `(n, C_1 + ... + C_N)`: logits, made comparable if
+            `calibrate` or `fit_stages` has been called.
         """
-        parts = []
+        logits = self.calibration(self._logits_of(images, batch_size))
+        return ops.convert_to_numpy(ops.concatenate(logits, axis=-1))
+
+    def _logits_of(self, images, batch_size):
+        """List of float32 arrays, of each teacher."""
+        found = []
         for part in np.array_split(images, -(-len(images) // batch_size)):
             seen = [self._seen(view, part)["logits"] for view in self.views]
-            parts.append(ops.concatenate(self._scaled(seen), axis=-1))
-        return np.concatenate([ops.convert_to_numpy(part) for part in parts])
-
-    def _scaled(self, logits):
-        """Logits of each teacher on one scale, in float32."""
-        return [
-            self.scales[number] * ops.cast(scores, "float32")
-            for number, scores in enumerate(logits)
-        ]
+            found.append([ops.convert_to_numpy(x) for x in seen])
+        return [np.concatenate(x).astype("float32") for x in zip(*found)]
 
     def _seen(self, view, images):
         """What a frozen teacher makes of images."""
@@ -368,7 +372,7 @@ class CommonFeatureAmalgamator(Amalgamator):
 
     def loss_terms(self, inputs, outputs):
         options = self.options
-        targets = self._scaled(outputs["targets"])
+        targets = self.calibration(outputs["targets"])
         logits, temperature = outputs["logits"], options["temperature"]
         pairs = []
         if options["targets"] != "separate":

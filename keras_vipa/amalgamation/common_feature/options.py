@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_vipa.amalgamation.common_feature.calibration import KINDS
 from keras_vipa.amalgamation.inputs import check_weights
 from keras_vipa.utils import checks
 
@@ -28,9 +29,8 @@ def checked(options, augmentation, count):
     checks.integer("hidden", options["hidden"])
     checks.integer("warm_up", options["warm_up"], 0)
     checks.number("temperature", options["temperature"], above=True)
-    if not isinstance(options["calibrate"], bool):
-        rule = "`calibrate` must be a boolean"
-        checks.fail(rule, "calibrate", options["calibrate"])
+    if options["calibrate"] is not None:
+        checks.choice("calibrate", options["calibrate"], KINDS)
     if options["bandwidths"] != "median":
         checks.positives("bandwidths", options["bandwidths"])
     if not isinstance(augmentation, keras.Layer | None):
