@@ -15,7 +15,8 @@ steps, that differ in one thing:
 Scored on the validation pictures, with which defaults are chosen, or on the
 test pictures. `lengths` are the least and the largest length of the filters of
 `A`, which `L_norm` keeps near 1. Means and standard deviations over seeds of
-what is trained; the teachers are the same. Written to `--output`: `report.json` and `report.png`.
+what is trained; the teachers are the same. Written to `--output`: `report.json`
+and `report.png`.
 """
 
 from keras_vipa.utils import recipe

@@ -72,15 +72,16 @@ class CommonFeatureAmalgamator(Amalgamator):
         temperature: float. `T`.
         calibrate: string or `None`. How `fit_stages` makes the logits of
             teachers that were trained apart comparable, from about 1,000 of
-            the images. With `"classes"`, the more of these a teacher finds in
-            a class, the less it is believed: with their mean probabilities
-            `f_i`, the place of `o_i` is taken by
+            the images. With `"classes"`, the teacher decides for which a class
+            is unusually likely: with means `m_i` and deviations `d_i` over
+            these images of `c_i`, the place of `o_i` is taken by
 
-                z_i = log p_i + log sum_c p_i,c / f_i,c,    p_i = softmax(o_i)
+                z_i = log softmax(o_i) + max((c_i - m_i) / d_i),
+                c_i = o_i - mean(o_i)
 
-            All classes are to be about equally frequent in the images.
-            `"teachers"` divides by a temperature for each, so that their
-            logits have one deviation.
+            The images should show the classes of all teachers. `"teachers"`
+            divides by a temperature for each, so that their logits have one
+            deviation.
         weights: dict, `"soft_targets"`, `"common"`, `"reconstruction"` ->
             float. Of `L_C`, `L_M` and `L_R`, 1 where there is none; what is 0
             is not computed.
