@@ -11,7 +11,10 @@ Rows, `value` against `base`, with `ratio = value / base`:
   can do without: the teachers' forward, unless they are cached, plus plain
   Keras training (`compile("adam", "mse")`) of the student on fixed targets; for
   several numbers of teachers, with XLA and without, with the terms of features
-  and without.
+  and without. `with block` is the ratio to a floor in which the layers that the
+  terms of features need are trained plainly, too;
+- `memory`: megabytes that a process has used at most after a few steps, against
+  one that only builds the networks.
 
 `common` is `CommonFeatureAmalgamator`, with two, four and eight teachers of
 garments (the two of the package, again and again); `adaptive` are the two
@@ -21,6 +24,7 @@ cores. Written to `--output`: `report.json` and `benchmark.png`.
 """
 
 import pathlib
+import resource
 import tempfile
 
 from keras_vipa.utils import recipe
@@ -30,6 +34,7 @@ from keras_vipa.utils import recipe
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
+from latency import in_new_process
 from latency import litert_runner
 from latency import take_turns
 
@@ -126,7 +131,26 @@ def step_of(name, amalgamator, students, jit, cached):
         targets = plain(images)
         run = compiled("train", plain, jit, images, targets)
         runners[f"student {number}"] = run
+    if amalgamator.feature_names() and has_block(amalgamator):
+        runners["block"] = plain_step(amalgamator, images, jit)
     return {(name, jit, cached, part): run for part, run in runners.items()}
+
+
+def has_block(amalgamator):
+    """Whether there are terms of features."""
+    return set(amalgamator.phases[amalgamator.phase]) > {"soft_targets"}
+
+
+def plain_step(amalgamator, images, jit):
+    """Runner of plain training of all that the amalgamator trains."""
+    given = amalgamator.with_features({"images": images})
+    symbols = {
+        name: keras.Input(x.shape[1:], name=name) for name, x in given.items()
+    }
+    outputs = keras.tree.flatten(amalgamator(symbols))
+    plain = keras.Model(symbols, outputs)
+    targets = plain(given)
+    return compiled("train", plain, jit, given, targets)
 
 
 def steps(args):
@@ -156,10 +180,35 @@ def steps(args):
     times = take_turns(runners, args.rounds)
     for key in dict.fromkeys(key[:3] for key in times):
         name, jit, cached = key
-        parts = [1000 * t for k, t in times.items() if k[:3] == key]
+        parts = {k[3]: 1000 * t for k, t in times.items() if k[:3] == key}
+        block = parts.pop("block", None)
+        step, *floor = parts.values()
+        if block:
+            block = step / (block + parts.get("teachers", 0.0))
         kind = "step" + ", XLA" * jit + ", cached" * cached
         more = {"what": name, "teachers": counts[name], "kind": kind}
-        yield {**more, "unit": "ms", **against(parts)}
+        row = {**more, "unit": "ms", **against([step, *floor])}
+        yield row | {"with block": block}
+
+
+def peak(method, count, steps):
+    """Megabytes that this process has used at most, on Linux."""
+    made = common(count) if method == "common" else adaptive()
+    if steps:
+        images = np.zeros((steps * BATCH, *made.student.input_shape[1:]))
+        made.fit(images.astype("float32"), batch_size=BATCH, verbose=0)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def memory(args):
+    """Peaks of processes that train, against those that only build."""
+    cases = [("common", count) for count in args.teachers]
+    if "adaptive" in args.methods:
+        cases.append(("components", len(PEOPLE)))
+    for what, count in cases:
+        peaks = [in_new_process(peak, what, count, steps) for steps in (5, 0)]
+        more = {"what": what, "teachers": count, "kind": "memory"}
+        yield {**more, "unit": "MB", **against(peaks)}
 
 
 def plot(path, rows):
@@ -184,12 +233,13 @@ def main(args):
     if "adaptive" in args.methods:
         made = adaptive()
         rows += files("adaptive", made.teachers, made.student, args.rounds)
-    rows += steps(args)
+    rows += [*steps(args), *([] if args.smoke else memory(args))]
     with recipe.results(args) as folder:
         plot(folder / "benchmark.png", rows)
         recipe.write_report(args, rows, folder)
+    numbers = "value", "base", "ratio", "with block"
     shown = [
-        row | {key: f"{row[key]:.3g}" for key in ("value", "base", "ratio")}
+        row | {k: f"{row[k]:.3g}" if row.get(k) else "" for k in numbers}
         for row in rows
     ]
     print(reports.format_table(shown))
