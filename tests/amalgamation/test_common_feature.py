@@ -152,6 +152,7 @@ class TestFormula(TestCase):
         self.assert_all_close(result, expected, atol=1e-5)
 
 
+@pytest.mark.usefixtures("eager")
 class TestCalibration(TestCase):
     """Teachers' logits, made comparable."""
 
