@@ -158,6 +158,16 @@ def rows():
             "phase": "stylize",
         },
         "applications.SceneEncoders": {"weights": None, "tasks": ("depth",)},
+        "applications.SegNet": {
+            "outputs": 3,
+            "activation": "unit",
+            "width": 2,
+            "depth": 2,
+            "convolutions": (1, 1),
+            "image_shape": (8, 8, 3),
+            "weights": None,
+            "seed": 0,
+        },
         "applications.SmallConvNet": {
             "input_shape": (8, 8, 3),
             "classes": 3,
@@ -248,6 +258,9 @@ def rows():
         },
         "layers.BiasNet": {"channels": 4, "widths": (4,)},
         "layers.ColorCode": {"epsilon": 1e-4},
+        "layers.ChannelGate": {"reduction": 4, "seed": 0},
+        "layers.MaxPoolingWithIndices2D": {},
+        "layers.MaxUnpooling2D": {},
         "layers.DoubleSize2D": {"interpolation": "nearest"},
         "layers.DynamicInstanceNorm": {
             "kernel_size": 3,

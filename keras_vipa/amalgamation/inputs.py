@@ -144,26 +144,30 @@ def _check_shape(found, shape):
         checks.fail(rule, "shape", found)
 
 
-def check_weights(weights, terms):
-    """Weights of the terms that are computed, 1 where there is none.
+def check_weights(weights, defaults):
+    """Weights of terms, the default where there is none.
 
     Args:
         weights: dict, term -> float, or `None`. The weight of `"soft_targets"`
             must be above 0.
-        terms: tuple of strings.
+        defaults: dict, term -> float.
 
     Returns:
-        Dict, term -> float, in the order of `terms`, without those of 0.
+        Dict, term -> float, in the order of `defaults`.
 
     Raises:
         ValueError: If there is no such term, or a weight is negative.
     """
     weights = {} if weights is None else weights
-    if not isinstance(weights, dict) or not set(weights) <= set(terms):
-        rule = f"`weights` must be a dict of some of {terms}"
+    if not isinstance(weights, dict) or not set(weights) <= set(defaults):
+        rule = f"`weights` must be a dict of some of {tuple(defaults)}"
         checks.fail(rule, "weights", weights)
     for term, weight in weights.items():
         above = term == "soft_targets"
         checks.number(f"weights['{term}']", weight, above=above)
-    weights = {term: weights.get(term, 1.0) for term in terms}
+    return {**defaults, **weights}
+
+
+def computed(weights):
+    """Weights without those of 0, whose terms are not computed."""
     return {term: weight for term, weight in weights.items() if weight}

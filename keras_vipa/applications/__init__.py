@@ -4,6 +4,7 @@ from keras_vipa.applications.din import DIN
 from keras_vipa.applications.din import DINTrainer
 from keras_vipa.applications.din import StylePairs
 from keras_vipa.applications.scene_encoders import SceneEncoders
+from keras_vipa.applications.seg_net import SegNet
 from keras_vipa.applications.small_conv_net import SmallConvNet
 from keras_vipa.applications.vgg_features import VGGFeatures
 from keras_vipa.applications.vgg_features import convert_vgg
@@ -14,6 +15,7 @@ __all__ = [
     "DIN",
     "DINTrainer",
     "SceneEncoders",
+    "SegNet",
     "SmallConvNet",
     "StylePairs",
     "VGGFeatures",

@@ -3,8 +3,7 @@
 import keras
 from keras import layers
 
-from keras_vipa.applications.weights import load_model
-from keras_vipa.applications.weights import load_weights
+from keras_vipa.applications.weights import load_weights_of
 from keras_vipa.utils import checks
 
 
@@ -73,10 +72,8 @@ def SmallConvNet(  # noqa: N802
     model.add(layers.Flatten(name="flatten", **last))
     model.add(layers.Dense(units, activation="relu", name="dense"))
     model.add(layers.Dense(classes, name="logits"))
-    if str(weights).endswith(".weights.h5"):
-        load_weights(model, weights)
-    elif weights is not None:
-        _copy_preset(model, weights)
+    if weights is not None:
+        load_weights_of(model, weights)
     return model
 
 
@@ -88,20 +85,3 @@ def _check_poolings(input_shape, filters, strides):
             "`filters`: let them be larger, or give fewer `filters`. Received: "
             f"input_shape={tuple(input_shape)}, strides={strides}"
         )
-
-
-def _copy_preset(model, name):
-    preset = load_model(name)
-    shapes = [
-        [network.input_shape, *(weight.shape for weight in network.weights)]
-        for network in (preset, model)
-    ]
-    if shapes[0] != shapes[1]:
-        raise ValueError(
-            f"Preset '{name}' is for images of {preset.input_shape[1:]} and "
-            f"{preset.output_shape[1]} classes, with {preset.count_params()} "
-            f"parameters; `load_model('{name}')` returns it as it is. Received "
-            f"arguments for: {model.input_shape[1:]}, {model.output_shape[1]} "
-            f"classes, {model.count_params()} parameters"
-        )
-    model.set_weights(preset.get_weights())

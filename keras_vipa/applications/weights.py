@@ -203,6 +203,48 @@ def load_weights(model, weights):
         )
 
 
+def load_weights_of(model, weights):
+    """Load the weights of a `.keras` preset, or of a file, into a model.
+
+    Args:
+        model: `keras.Model`, built, with one output.
+        weights: string or path. The name of a preset of an equal network, or
+            the path of a `.weights.h5` file.
+
+    Raises:
+        ValueError: If there is no such preset or file, or if the weights are
+            not those of such a network, or not finite.
+    """
+    if str(weights).endswith(".weights.h5"):
+        load_weights(model, weights)
+        return
+    preset = load_model(weights)
+    shapes = [
+        [network.input_shape, *(weight.shape for weight in network.weights)]
+        for network in (preset, model)
+    ]
+    if shapes[0] != shapes[1]:
+        raise ValueError(
+            f"Preset '{weights}' is for {_shape_of(preset)}; "
+            f"`load_model('{weights}')` returns it as it is. Received "
+            f"arguments for: {_shape_of(model)}"
+        )
+    model.set_weights(preset.get_weights())
+
+
+def _shape_of(model):
+    """What a network is, in words."""
+    outputs = model.output_shape
+    if isinstance(outputs, dict):
+        outputs = {name: shape[-1] for name, shape in outputs.items()}
+    else:
+        outputs = outputs[-1]
+    return (
+        f"images of {model.input_shape[1:]} and {outputs} classes, with "
+        f"{model.count_params()} parameters"
+    )
+
+
 def _can_be_opened(path):
     try:
         with h5py.File(path, "r"):

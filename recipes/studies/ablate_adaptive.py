@@ -7,6 +7,7 @@ become components and a student for hat, outfit and mouth, of equal sizes and
 steps, that differ in one thing:
 
 - `default`: all terms, the surest teacher acts;
+- `features 1`: `L_feat` with ten times its weight;
 - `no features`: without `L_feat` and `L_norm`; `no norm`: without `L_norm`;
 - `all`, `random`: every teacher acts, or any of those that know a task;
 - `logits`: their squared error, as in the authors' program;
@@ -38,6 +39,7 @@ WANTED, BATCH = ["hat", "outfit", "mouth"], 64
 LABELLED = 3000
 VARIANTS = {
     "default": {},
+    "features 1": {"weights": {"features": 1.0}},
     "no features": {"weights": {"features": 0, "norm": 0}},
     "no norm": {"weights": {"norm": 0}},
     "all": {"rule": "all"},

@@ -403,13 +403,15 @@ class TestLifeCycle(TestCase):
         y = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(x))
         model = keras.Model(x, layers.Dense(5)(y))
         teachers = [(model, {"hat": slice(0, 3)}), *pool()]
-        amalgamator = make(teachers, rule="all", targets="logits")
+        options = {"rule": "all", "targets": "logits"}
+        amalgamator = make(teachers, weights={"norm": 0.0}, **options)
         epochs = {"components": 1, "target": 1}
         amalgamator.fit_stages(images(16), epochs, 8, verbose=0)
         amalgamator.save(tmp_path / "all.keras")
         loaded = keras.saving.load_model(tmp_path / "all.keras")
         assert loaded.phase == "target"
         assert loaded.options == amalgamator.options
+        assert loaded.phases == amalgamator.phases
         assert loaded.selection == amalgamator.selection
         self.assert_all_close(
             amalgamator(images(), training=False),

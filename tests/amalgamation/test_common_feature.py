@@ -304,6 +304,8 @@ class TestTraining(TestCase):
         assert set(history["joint"]) == {"loss", "soft_targets"}
         count = len(amalgamator.student.trainable_variables)
         assert len(amalgamator.trainable_variables) == count
+        again = CommonFeatureAmalgamator.from_config(amalgamator.get_config())
+        assert again.space is None
 
     @pytest.mark.tensorflow
     def test_features_computed_before_change_nothing(self):

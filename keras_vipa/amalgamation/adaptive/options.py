@@ -1,12 +1,14 @@
 """What the adaptive amalgamator is told, checked."""
 
 from keras_vipa.amalgamation.inputs import check_weights
+from keras_vipa.amalgamation.inputs import computed
 from keras_vipa.amalgamation.students import KINDS
 from keras_vipa.utils import checks
 
 TARGETS = ("probabilities", "logits")
 RULES = ("least_entropy", "all", "random")
-TERMS = ("features", "soft_targets", "norm")
+# Those of the features are our choice, on the validation pictures.
+WEIGHTS = {"features": 0.1, "soft_targets": 1.0, "norm": 1.0}
 
 
 def checked(options):
@@ -34,14 +36,13 @@ def checked(options):
     if not isinstance(options["select"], bool):
         rule = "`select` must be a boolean"
         checks.fail(rule, "select", options["select"])
-    weights = check_weights(options["weights"], TERMS)
-    if "features" not in weights:
-        # There is nothing to be normalized.
-        weights.pop("norm", None)
+    weights = check_weights(options["weights"], WEIGHTS)
     return {**options, "tasks": list(tasks), "weights": weights}
 
 
 def phases_of(weights):
     """Terms of both phases; in the second one nothing is normalized."""
-    target = {term: w for term, w in weights.items() if term != "norm"}
-    return {"components": weights, "target": target}
+    target = computed({**weights, "norm": 0.0})
+    # Without features there is nothing to be normalized.
+    norm = weights["norm"] if weights["features"] else 0.0
+    return {"components": computed({**weights, "norm": norm}), "target": target}

@@ -13,6 +13,7 @@ from keras_vipa.amalgamation.common_feature.space import CommonSpace
 from keras_vipa.amalgamation.common_feature.space import as_map
 from keras_vipa.amalgamation.common_feature.space import common_shapes
 from keras_vipa.amalgamation.inputs import check_teachers
+from keras_vipa.amalgamation.inputs import computed
 from keras_vipa.amalgamation.inputs import some_images
 from keras_vipa.amalgamation.students import new_student
 from keras_vipa.losses import BANDWIDTHS
@@ -193,7 +194,7 @@ class CommonFeatureAmalgamator(Amalgamator):
             "bandwidths": bandwidths,
         }
         options = checked(options, augmentation, len(teachers))
-        phases = {"joint": options["weights"]}
+        phases = {"joint": computed(options["weights"])}
         super().__init__(teachers, phases, seed, white, **kwargs)
         self.options = options
         self.augmentation = augmentation
@@ -233,7 +234,7 @@ class CommonFeatureAmalgamator(Amalgamator):
         # Of training, this one included.
         self.steps = variable("steps", initializer="zeros")
         self.space = None
-        if set(self.options["weights"]) > {"soft_targets"}:
+        if set(self.phases["joint"]) > {"soft_targets"}:
             channels = [
                 view.output["features"].shape[-1] for view in self.views
             ]
@@ -397,7 +398,7 @@ class CommonFeatureAmalgamator(Amalgamator):
             terms["reconstruction"] = started * sum(
                 mean_of_each(squared_error(*pair)) for pair in pairs
             )
-        return {name: terms[name] for name in options["weights"]}
+        return {name: terms[name] for name in self.phases["joint"]}
 
     def _started(self):
         """The part of the warm-up that is over, in [0, 1]."""

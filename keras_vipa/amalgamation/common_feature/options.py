@@ -7,7 +7,7 @@ from keras_vipa.amalgamation.inputs import check_weights
 from keras_vipa.utils import checks
 
 TARGETS = ("joint", "separate", "both")
-TERMS = ("soft_targets", "common", "reconstruction")
+WEIGHTS = {"soft_targets": 1.0, "common": 1.0, "reconstruction": 1.0}
 
 
 def checked(options, augmentation, count):
@@ -39,7 +39,7 @@ def checked(options, augmentation, count):
     return {
         **options,
         "taps": _checked_taps(options["taps"], count),
-        "weights": check_weights(options["weights"], TERMS),
+        "weights": check_weights(options["weights"], WEIGHTS),
         "rates": _checked_rates(options["rates"]),
     }
 
