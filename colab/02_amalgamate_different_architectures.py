@@ -92,7 +92,7 @@ them.
 """
 
 parts = [slice(0, 5), slice(5, 10)]
-side_by_side = amalgamator.teacher_logits(test_images)
+side_by_side = amalgamator.teacher_logits(test_images, calibrated=False)
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 3), layout="tight", sharey=True)
 for number, axis in enumerate(axes):

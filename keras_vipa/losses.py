@@ -72,6 +72,81 @@ def soft_cross_entropy(target, output, temperature=1.0):
     return -(temperature**2) * ops.sum(probabilities * scores, axis=-1)
 
 
+def scale_invariant_error(target, output, balance=0.5):
+    """Error of logarithms, of which a common factor counts less.
+
+    With `d = log output - log target`, over the places where the target is
+    positive and finite, in float32:
+
+        mean(d^2) - balance * mean(d)^2
+
+    Args:
+        target: tensor `(batch, ...)`. Positive numbers, such as a depth; others
+            say that nothing is known there.
+        output: tensor of the same shape, of positive numbers, which are taken
+            for at least 1e-6.
+        balance: float in [0, 1]. 1 for an error that does not see the scale.
+
+    Returns:
+        A tensor `(batch,)`, 0 where nothing is known.
+
+    Raises:
+        ValueError: If the two are not tensors of numbers of one shape, or
+            `balance` is not as above.
+
+    Example:
+
+    >>> depth = np.array([[1.0, 2.0, 4.0]])
+    >>> error = keras_vipa.losses.scale_invariant_error(depth, 2 * depth)
+    >>> round(float(error[0]), 4), round(0.5 * float(np.log(2)) ** 2, 4)
+    (0.2402, 0.2402)
+
+    Reference:
+        Eigen, Puhrsch, Fergus. "Depth Map Prediction from a Single Image using
+        a Multi-Scale Deep Network". NeurIPS 2014.
+        https://arxiv.org/abs/1406.2283
+    """
+    balance = checks.number("balance", balance, most=1.0)
+    target, output = _as_pair(target, output)
+    known = ops.logical_and(target > 0.0, ops.isfinite(target))
+    safe = ops.where(known, target, 1.0)
+    difference = ops.log(ops.maximum(output, 1e-6)) - ops.log(safe)
+    difference = ops.where(known, difference, 0.0)
+    axes = tuple(range(1, len(target.shape)))
+    count = ops.maximum(ops.sum(ops.cast(known, "float32"), axis=axes), 1.0)
+    mean = ops.sum(difference, axis=axes) / count
+    square = ops.sum(ops.square(difference), axis=axes) / count
+    return square - balance * ops.square(mean)
+
+
+def cosine_error(target, output):
+    """One less the cosine of the angle between vectors, in float32.
+
+    Args:
+        target: tensor `(batch, ..., channels)`. Vectors, such as normals, of
+            any length but 0.
+        output: tensor of the same shape.
+
+    Returns:
+        A tensor `(batch, ...)` in [0, 2].
+
+    Raises:
+        ValueError: If the two are not tensors of numbers of one shape.
+
+    Example:
+
+    >>> error = keras_vipa.losses.cosine_error(
+    ...     np.array([[3.0, 0.0]]), np.array([[0.0, 2.0]]))
+    >>> float(error[0])
+    1.0
+    """
+    pair = _as_pair(target, output)
+    one, other = (
+        ops.normalize(x, axis=-1, order=2, epsilon=1e-12) for x in pair
+    )
+    return 1.0 - ops.sum(one * other, axis=-1)
+
+
 def maximum_mean_discrepancy(target, output, bandwidths=BANDWIDTHS):
     """How differently two sets of features are distributed.
 

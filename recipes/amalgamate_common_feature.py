@@ -92,7 +92,7 @@ def train_on_few(args, data, number, seed):
 
 def board_of(task, amalgamator, x, x_test, seed):
     """Scoreboard with rows for the teachers, as they are and calibrated."""
-    logits = amalgamator.teacher_logits(x_test)
+    logits = amalgamator.teacher_logits(x_test, calibrated=False)
     amalgamator.calibrate(x)
     calibrated = amalgamator.teacher_logits(x_test)
     if not task.groups:

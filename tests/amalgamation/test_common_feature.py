@@ -232,6 +232,8 @@ class TestCalibration(TestCase):
             amalgamator.calibrate(x, batch_size=8)
             found = amalgamator.teacher_logits(x, batch_size=8)
             np.testing.assert_allclose(found, expected, atol=1e-4)
+        found = amalgamator.teacher_logits(x, calibrated=False)
+        np.testing.assert_allclose(found, np.concatenate(own, -1), atol=1e-5)
 
     @pytest.mark.tensorflow
     def test_before_training_on_a_dataset(self):

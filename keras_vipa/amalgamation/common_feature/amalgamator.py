@@ -267,18 +267,21 @@ class CommonFeatureAmalgamator(Amalgamator):
         """
         self.calibration.adapt(self._logits_of(images, batch_size))
 
-    def teacher_logits(self, images, batch_size=64):
+    def teacher_logits(self, images, batch_size=64, calibrated=True):
         """What the student is to learn, one teacher beside the other.
 
         Args:
             images: float array `(n, height, width, channels)`.
             batch_size: integer.
+            calibrated: boolean. Whether as the argument `calibrate` has it, and
+                not as the teachers return them.
 
         Returns:
-            A float32 array `(n, C_1 + ... + C_N)`: logits, made comparable if
-            `calibrate` or `fit_stages` has been called.
+            A float32 array `(n, C_1 + ... + C_N)`.
         """
-        logits = self.calibration(self._logits_of(images, batch_size))
+        logits = self._logits_of(images, batch_size)
+        if calibrated:
+            logits = self.calibration(logits)
         return ops.convert_to_numpy(ops.concatenate(logits, axis=-1))
 
     def _logits_of(self, images, batch_size):

@@ -1,0 +1,91 @@
+"""What the branching amalgamator is told, checked."""
+
+from keras import ops
+
+from keras_vipa.losses import cosine_error
+from keras_vipa.losses import scale_invariant_error
+from keras_vipa.losses import soft_cross_entropy
+from keras_vipa.losses import squared_error
+from keras_vipa.utils import checks
+
+SCHEDULES = ("random", "stepwise")
+
+
+def hard_cross_entropy(target, output):
+    """Cross-entropy of the class that a teacher decides for."""
+    count = target.shape[-1]
+    decided = ops.one_hot(ops.argmax(target, axis=-1), count, dtype="float32")
+    scores = ops.log_softmax(ops.cast(output, "float32"), axis=-1)
+    return -ops.sum(decided * scores, axis=-1)
+
+
+def absolute_error(target, output):
+    """Mean absolute difference over the channels."""
+    target, output = (ops.cast(x, "float32") for x in (target, output))
+    return ops.mean(ops.abs(target - output), axis=-1)
+
+
+LOSSES = {
+    "classes": soft_cross_entropy,
+    "hard_classes": hard_cross_entropy,
+    "depth": scale_invariant_error,
+    "absolute_depth": absolute_error,
+    "normals": cosine_error,
+    "values": squared_error,
+}
+
+
+def tasks_of(key):
+    """Tasks of a teacher, of its key in the dict of teachers."""
+    return list(key) if isinstance(key, tuple) else [key]
+
+
+def checked_teachers(teachers):
+    """Dict, tuple of tasks -> model, if it is one of different tasks."""
+    if not isinstance(teachers, dict) or len(teachers) < 2:
+        rule = "`teachers` must be a dict, task -> model, of at least two"
+        checks.fail(rule, "teachers", teachers)
+    tasks = [task for key in teachers for task in tasks_of(key)]
+    names = [task for task in tasks if isinstance(task, str) and task]
+    if len(set(names)) != len(tasks):
+        rule = "Tasks of `teachers` must be different names"
+        checks.fail(rule, "tasks", tasks)
+    return {tuple(tasks_of(key)): model for key, model in teachers.items()}
+
+
+def checked_losses(losses, tasks):
+    """Dict, task -> function, of names and functions."""
+    if not isinstance(losses, dict) or set(losses) != set(tasks):
+        rule = f"`losses` must be a dict with a loss for each of {tasks}"
+        checks.fail(rule, "losses", losses)
+    for task, loss in losses.items():
+        if not callable(loss):
+            checks.choice(f"losses['{task}']", loss, LOSSES)
+    return {task: losses[task] for task in tasks}
+
+
+def checked_points(points, keys, count):
+    """List of integers, one a teacher, or `None`."""
+    if points is None:
+        return None
+    places = dict(points) if isinstance(points, dict) else {}
+    found = [places.get(key[0] if len(key) == 1 else key) for key in keys]
+    is_known = all(checks.is_integer(n, 0) and n < count for n in found)
+    if len(places) != len(keys) or not is_known:
+        rule = (
+            "`points` must be a dict, for each key of `teachers` an integer "
+            f"from 0 to {count - 1}"
+        )
+        checks.fail(rule, "points", points)
+    return found
+
+
+def checked_weights(weights, tasks):
+    """Dict, task -> float."""
+    weights = {} if weights is None else weights
+    if not isinstance(weights, dict) or not set(weights) <= set(tasks):
+        rule = f"`weights` must be a dict of some of {tasks}"
+        checks.fail(rule, "weights", weights)
+    for task, weight in weights.items():
+        checks.number(f"weights['{task}']", weight, above=True)
+    return {task: float(weights.get(task, 1.0)) for task in tasks}
