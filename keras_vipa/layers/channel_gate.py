@@ -66,6 +66,9 @@ class ChannelGate(layers.Layer):
                 use_bias=False,
                 kernel_initializer=keras.initializers.GlorotUniform(seed),
                 dtype=self.dtype_policy,
+                # On TensorFlow a layer that is frozen already does not freeze
+                # what it gets afterwards.
+                trainable=self.trainable,
             )
 
         self.first = dense(inner, 2 * self.seed, "relu")

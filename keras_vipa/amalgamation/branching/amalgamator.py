@@ -387,23 +387,24 @@ class BranchingAmalgamator(Amalgamator):
         for block, kept in zip(trunk.root.blocks[: places[-1]], indices):
             x = block([x, kept], training=training)
             features.append(x)
-        random = keras.random.randint(
-            (len(self.keys),), 0, self.count, seed=self.seeds
-        )
         found = {}
         for number, net in enumerate(self.nets.teachers):
-
-            def rest(place, gates=self.gates[number], root=net.root):
-                gated = gates[place](features[place])
-                return root.entered(place).run(gated, indices, training=False)
-
+            gates = self.gates[number]
             if len(places) == 1:
-                found |= rest(places[0])
+                (place,) = places
+                gated = gates[place](features[place])
+                rest = net.root.entered(place)
+                found |= rest.run(gated, indices, training=False)
                 continue
-            chosen = ops.where(self.place < 0, random[number], self.place)
-            tails = [functools.partial(rest, place) for place in places]
-            found |= ops.switch(chosen, tails)
+            gated = [gate(x) for gate, x in zip(gates, features)]
+            enter = functools.partial(_enter, self._random_place(), gated)
+            found |= net.root.run(gated[0], indices, enter, training=False)
         return found
+
+    def _random_place(self):
+        """A place for one teacher in one step, or the one that is tried."""
+        chosen = keras.random.randint((), 0, self.count, seed=self.seeds)
+        return ops.where(self.place < 0, chosen, self.place)
 
     def loss_terms(self, inputs, outputs):
         return {
@@ -460,6 +461,15 @@ class BranchingAmalgamator(Amalgamator):
 def _shown(key):
     """A tuple of tasks as a key of the user's."""
     return key[0] if len(key) == 1 else key
+
+
+def _enter(chosen, gated, place, x):
+    """Features to go on with: at the place that is chosen, the student's.
+
+    What comes before that place is computed in vain, which costs little, since
+    maps are small there; a conditional ends the process under XLA.
+    """
+    return ops.where(chosen == place, gated[place], x)
 
 
 def _renewed(model, seed):

@@ -17,7 +17,8 @@ class Branch:
             on the input of block `start` of the decoder.
         gate: `ChannelGate`, which is passed first; or `None`.
         blocks: list of layers, `[features, indices]` to features.
-        task: string, what the last block returns; `None` if branches go on.
+        task: string, what the last block returns; `None` if only branches go
+            on.
         branches: list of `Branch`.
     """
 
@@ -27,13 +28,15 @@ class Branch:
     task: str | None = None
     branches: list = dataclasses.field(default_factory=list)
 
-    def run(self, x, indices, **options):
+    def run(self, x, indices, enter=None, **options):
         """Call it.
 
         Args:
             x: tensor, features at its start.
             indices: list of N tensors, the places of the maxima for each block
                 of the decoder.
+            enter: callable, `(place, x)` to what is to go on from a place after
+                its start instead of `x`.
             **options: of each call, such as `training`.
 
         Returns:
@@ -42,14 +45,17 @@ class Branch:
         found = {}
         if self.gate is not None:
             x = self.gate(x)
-        for place in range(self.start, self.start + len(self.blocks) + 1):
+        end = self.start + len(self.blocks)
+        for place in range(self.start, end + 1):
+            if enter and self.start < place < len(indices):
+                x = enter(place, x)
             for branch in self.branches:
                 if branch.start == place:
-                    found |= branch.run(x, indices, **options)
-            if place < self.start + len(self.blocks):
+                    found |= branch.run(x, indices, enter, **options)
+            if place < end:
                 block = self.blocks[place - self.start]
                 x = block([x, indices[place]], **options)
-        return found if self.task is None else {self.task: x}
+        return found if self.task is None else {**found, self.task: x}
 
     def entered(self, place):
         """The branch that is left if it is entered at a place after its start.
@@ -91,9 +97,8 @@ class Branch:
 
     def tasks(self):
         """Names of all tasks."""
-        if self.task is not None:
-            return [self.task]
-        return [task for branch in self.branches for task in branch.tasks()]
+        own = [] if self.task is None else [self.task]
+        return own + [t for branch in self.branches for t in branch.tasks()]
 
 
 def _copy(layer, prefix):
