@@ -20,7 +20,12 @@ EXTRAS = {
     "jax": ["jax>=0.5"],
     "tree": ["scipy>=1.11"],
     # What some of `recipes/build/` read.
-    "build": ["scikit-learn>=1.4"],
+    "build": [
+        "scikit-learn>=1.4",
+        "trimesh>=5.2",
+        "embreex>=4.4",
+        "fast-simplification>=0.1",
+    ],
 }
 EXTRAS["test"] = [
     "pytest>=8",

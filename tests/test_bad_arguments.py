@@ -73,6 +73,7 @@ def rows():
     """Name -> a function and its good arguments."""
     p = parts()
     din, space, data = p["din"], p["space"], p["set"]
+    rooms = datasets.RoomSet(data.images, depth=np.ones((6, 8, 8)))
     picture, style = p["images"][0].repeat(4, 0).repeat(4, 1), p["pictures"][0]
     code = np.zeros(975)
     axis = Figure().subplots()
@@ -229,6 +230,22 @@ def rows():
             "size": 32,
             "seed": 0,
         },
+        "datasets.RoomSet": {
+            "images": np.zeros((6, 8, 8, 3), "uint8"),
+            "labels": np.zeros((6, 8, 8), "uint8"),
+            "depth": np.ones((6, 8, 8)),
+            "normals": None,
+            "class_names": None,
+            "info": None,
+        },
+        "datasets.room_folder": {
+            "path": "rooms",
+            "size": 8,
+            "maps": (),
+            "class_names": None,
+            "depth_scale": 0.001,
+        },
+        "datasets.rooms": {"split": "test"},
         "datasets.scene_task": {
             "world": p["world"],
             "task": "depth",
@@ -407,6 +424,8 @@ def rows():
         "ImageSet.array": (data.array, {"index": [0, 1]}),
         "ImageSet.y": (data.y, {"label": None}),
         "ImageSet.select": (data.select, {"index": [0, 1]}),
+        "RoomSet.array": (rooms.array, {"index": [0, 1]}),
+        "RoomSet.select": (rooms.select, {"index": [0, 1]}),
         "ImageSet.of_classes": (data.of_classes, {"classes": [0, 1]}),
         "ImageSet.few_per_class": (data.few_per_class, {"n": 1, "seed": 0}),
         "Amalgamator.fit_stages": (

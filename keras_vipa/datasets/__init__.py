@@ -10,6 +10,9 @@ from keras_vipa.datasets.named import named
 from keras_vipa.datasets.people import people
 from keras_vipa.datasets.pink_noise import pink_noise
 from keras_vipa.datasets.random_crops import random_crops
+from keras_vipa.datasets.room_folder import room_folder
+from keras_vipa.datasets.room_set import RoomSet
+from keras_vipa.datasets.rooms import rooms
 from keras_vipa.datasets.scene_tasks import scene_task
 from keras_vipa.datasets.scenes import scenes
 from keras_vipa.datasets.smooth_pictures import smooth_pictures
@@ -19,6 +22,7 @@ from keras_vipa.datasets.tfds import tfds
 
 __all__ = [
     "ImageSet",
+    "RoomSet",
     "class_groups",
     "digits",
     "emoji",
@@ -29,6 +33,8 @@ __all__ = [
     "pink_noise",
     "random_crops",
     "read_pictures",
+    "room_folder",
+    "rooms",
     "scene_task",
     "scenes",
     "smooth_pictures",

@@ -8,12 +8,13 @@ from PIL import Image
 from keras_vipa.datasets.sheets import COLUMNS
 
 
-def write_sheet(path, pictures):
-    """Write pictures side by side as one WebP file, without loss.
+def write_sheet(path, pictures, quality=None):
+    """Write pictures side by side as one WebP file.
 
     Args:
         path: string. The file.
         pictures: uint8 array `(n, size, size, 3)`.
+        quality: int, 0 to 100, or `None`: without loss.
     """
     count, size = pictures.shape[:2]
     lines = -(-count // COLUMNS)
@@ -21,7 +22,8 @@ def write_sheet(path, pictures):
     cells[:count] = pictures
     sheet = cells.reshape(lines, COLUMNS, size, size, 3).swapaxes(1, 2)
     sheet = sheet.reshape(lines * size, COLUMNS * size, 3)
-    Image.fromarray(sheet).save(
-        path + ".part", "WEBP", lossless=True, quality=100, method=6
-    )
+    options = {"lossless": True, "quality": 100}
+    if quality is not None:
+        options = {"quality": quality}
+    Image.fromarray(sheet).save(path + ".part", "WEBP", method=6, **options)
     os.replace(path + ".part", path)
