@@ -140,10 +140,7 @@ def cosine_error(target, output):
     >>> float(error[0])
     1.0
     """
-    pair = _as_pair(target, output)
-    one, other = (
-        ops.normalize(x, axis=-1, order=2, epsilon=1e-12) for x in pair
-    )
+    one, other = map(_normalized, _as_pair(target, output))
     return 1.0 - ops.sum(one * other, axis=-1)
 
 
@@ -219,7 +216,18 @@ def _unit_vectors(features):
         rule = "Features must be of shape (batch, ...)"
         checks.fail(rule, "shape", tuple(features.shape))
     flat = ops.reshape(features, (-1, math.prod(features.shape[1:])))
-    return ops.normalize(flat, axis=-1, order=2, epsilon=1e-12)
+    return _normalized(flat)
+
+
+def _normalized(x):
+    """Vectors of length 1, and zeros, whose gradient is 0.
+
+    By `ops.normalize` it is 1e12, or NaN under XLA.
+    """
+    squares = ops.sum(ops.square(x), axis=-1, keepdims=True)
+    is_long = squares > 1e-24
+    factors = ops.rsqrt(ops.where(is_long, squares, 1.0))
+    return ops.where(is_long, x * factors, 0.0)
 
 
 def _squared_distances(x, y):

@@ -54,6 +54,12 @@ def parts():
         space.add(f"model_{number}", model)
     return {
         "teachers": teachers,
+        "seg_nets": {
+            name: applications.SegNet(
+                2, width=1, depth=1, image_shape=(8, 8, 3)
+            )
+            for name in ("one", "other")
+        },
         "vectors": vectors,
         "images": networks.images(4),
         "pictures": [np.full((40, 40, 3), 9, "uint8") for _ in range(3)],
@@ -97,6 +103,18 @@ def rows():
             "weights": {"features": 0.5},
             "phase": "target",
             "seed": 0,
+        },
+        "amalgamation.BranchingAmalgamator": {
+            "teachers": p["seg_nets"],
+            "losses": {"one": "values", "other": "depth"},
+            "student": None,
+            "weights": {"one": 2.0},
+            "points": None,
+            "schedule": "stepwise",
+            "augmentation": None,
+            "phase": "block_1",
+            "seed": 0,
+            "white": 1.0,
         },
         "amalgamation.least_entropy": {
             "logits": [p["vectors"], p["vectors"]],
@@ -296,10 +314,19 @@ def rows():
             "taps": "grid",
         },
         "layers.WhiteningColoring": {"epsilon": 1e-4},
+        "losses.cosine_error": {
+            "target": p["vectors"],
+            "output": p["vectors"],
+        },
         "losses.maximum_mean_discrepancy": {
             "target": p["vectors"],
             "output": p["vectors"],
             "bandwidths": (0.1, 1.0),
+        },
+        "losses.scale_invariant_error": {
+            "target": p["vectors"],
+            "output": p["vectors"],
+            "balance": 0.5,
         },
         "losses.soft_cross_entropy": {
             "target": p["vectors"],

@@ -47,6 +47,58 @@ class TestSoftCrossEntropy:
             assert float(losses.soft_cross_entropy(target, other)[0]) > least
 
 
+class TestScaleInvariantError:
+    def test_formula(self):
+        generator = np.random.default_rng(0)
+        target, output = np.exp(generator.normal(size=(2, 3, 4, 5, 1)))
+        for balance in (0.0, 0.5, 1.0):
+            found = losses.scale_invariant_error(target, output, balance)
+            d = (np.log(output) - np.log(target)).reshape(3, -1)
+            expected = (d**2).mean(1) - balance * d.mean(1) ** 2
+            np.testing.assert_allclose(
+                ops.convert_to_numpy(found), expected, rtol=1e-4, atol=1e-6
+            )
+
+    def test_what_is_not_known(self):
+        target = np.array([[1.0, 0.0, 2.0, np.nan], [0.0, -1.0, 0.0, np.inf]])
+        output = np.full((2, 4), 3.0)
+        found = losses.scale_invariant_error(target, output)
+        d = np.log([3.0, 1.5])
+        expected = [(d**2).mean() - 0.5 * d.mean() ** 2, 0.0]
+        np.testing.assert_allclose(ops.convert_to_numpy(found), expected, 1e-5)
+
+    def test_a_factor_is_free_at_a_balance_of_one(self):
+        depth = np.random.default_rng(0).uniform(1, 9, (2, 6))
+        found = losses.scale_invariant_error(depth, 3.0 * depth, 1.0)
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(found), [0, 0], atol=1e-6
+        )
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("name", ["cosine_error", "maximum_mean_discrepancy"])
+def test_vectors_of_zeros_have_a_gradient(name):
+    import tensorflow as tf
+
+    @tf.function(jit_compile=True)
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(getattr(losses, name)(tf.ones((3, 4)), x))
+        return tape.gradient(loss, x)
+
+    assert np.abs(gradient(tf.zeros((3, 4)))).max() < 10
+
+
+def test_cosine_error():
+    """Of 0, 60, 90 and 180 degrees, whatever the lengths."""
+    target = np.array([[2.0, 0.0], [1.0, 0.0], [0.0, 3.0], [1.0, 1.0]])
+    other = [[5.0, 0.0], [1.0, 3**0.5], [4.0, 0.0], [-2.0, -2.0]]
+    found = losses.cosine_error(target, np.array(other))
+    expected = [0.0, 0.5, 1.0, 2.0]
+    np.testing.assert_allclose(ops.convert_to_numpy(found), expected, atol=1e-6)
+
+
 class TestMaximumMeanDiscrepancy:
     def double_loop(self, x, y, scales):
         def unit(features):

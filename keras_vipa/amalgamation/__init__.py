@@ -3,6 +3,7 @@
 from keras_vipa.amalgamation.adaptive import AdaptiveAmalgamator
 from keras_vipa.amalgamation.adaptive import least_entropy
 from keras_vipa.amalgamation.amalgamator import Amalgamator
+from keras_vipa.amalgamation.branching import BranchingAmalgamator
 from keras_vipa.amalgamation.common_feature import CommonFeatureAmalgamator
 from keras_vipa.amalgamation.layerwise import LayerwiseAmalgamator
 from keras_vipa.amalgamation.layerwise import amalgamate_incrementally
@@ -13,6 +14,7 @@ from keras_vipa.amalgamation.students import new_student
 __all__ = [
     "AdaptiveAmalgamator",
     "Amalgamator",
+    "BranchingAmalgamator",
     "CommonFeatureAmalgamator",
     "LayerwiseAmalgamator",
     "amalgamate_incrementally",

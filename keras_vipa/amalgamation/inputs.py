@@ -51,6 +51,13 @@ def check_teachers(teachers, least=1):
     return list(teachers)
 
 
+def check_augmentation(augmentation):
+    """Raise an error unless it is a layer, or `None`."""
+    if not isinstance(augmentation, keras.Layer | None):
+        rule = "`augmentation` must be a `keras.Layer` or None"
+        checks.fail(rule, "augmentation", augmentation)
+
+
 def in_range(data, white, shape=None):
     """Inputs of training as floats in [0, white], as `to_range` has them.
 

@@ -4,6 +4,7 @@ import itertools
 
 import keras
 from keras import layers
+from keras import ops
 
 from keras_vipa.applications.weights import load_weights_of
 from keras_vipa.layers import MaxPoolingWithIndices2D
@@ -81,19 +82,10 @@ def SegNet(  # noqa: N802
         "Student Becoming the Master". CVPR 2019.
         https://arxiv.org/abs/1904.10167
     """
-    for argument, value in (
-        ("outputs", outputs),
-        ("width", width),
-        ("depth", depth),
-    ):
-        checks.integer(argument, value)
-    if activation is not None:
-        checks.choice("activation", activation, ACTIVATIONS)
-    if isinstance(convolutions, int):
-        convolutions = (convolutions,) * depth
-    checks.sizes("convolutions", convolutions, depth)
+    convolutions = _checked(
+        outputs, activation, width, depth, convolutions, image_shape
+    )
     checks.integer("seed", seed, 0)
-    _check_sides(image_shape, depth)
     widths = [width * 2 ** min(n, max(0, depth - 2)) for n in range(depth)]
     seeds = itertools.count(1000 * seed)
     sizes = [
@@ -124,6 +116,23 @@ def SegNet(  # noqa: N802
     if weights is not None:
         load_weights_of(model, weights)
     return model
+
+
+def _checked(outputs, activation, width, depth, convolutions, image_shape):
+    """Convolutions of each block, if all arguments are as they should be."""
+    for argument, value in (
+        ("outputs", outputs),
+        ("width", width),
+        ("depth", depth),
+    ):
+        checks.integer(argument, value)
+    if activation is not None:
+        checks.choice("activation", activation, ACTIVATIONS)
+    if isinstance(convolutions, int):
+        convolutions = (convolutions,) * depth
+    checks.sizes("convolutions", convolutions, depth)
+    _check_sides(image_shape, depth)
+    return convolutions
 
 
 def _check_sides(image_shape, depth):
@@ -174,5 +183,7 @@ def _up(inputs, widths, end, seeds, name):
         kind = None if activation == "unit" else activation
         x = _convolution(x, outputs, seeds, kind, normalized=False)
         if activation == "unit":
-            x = layers.UnitNormalization(axis=-1)(x)
+            # `UnitNormalization` has a gradient of 1e12 at 0.
+            squares = ops.sum(ops.square(x), axis=-1, keepdims=True)
+            x = x * ops.rsqrt(squares + 1e-10)
     return keras.Model([inputs, indices], x, name=name)

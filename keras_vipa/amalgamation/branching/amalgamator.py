@@ -2,23 +2,28 @@
 
 import dataclasses
 import functools
+import itertools
 import types
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_vipa.amalgamation.amalgamator import Amalgamator
 from keras_vipa.amalgamation.branching.options import LOSSES
 from keras_vipa.amalgamation.branching.options import SCHEDULES
+from keras_vipa.amalgamation.branching.options import best_points
 from keras_vipa.amalgamation.branching.options import checked_losses
 from keras_vipa.amalgamation.branching.options import checked_points
 from keras_vipa.amalgamation.branching.options import checked_teachers
 from keras_vipa.amalgamation.branching.options import checked_weights
+from keras_vipa.amalgamation.branching.options import key_of
 from keras_vipa.amalgamation.branching.tree import Branch
 from keras_vipa.amalgamation.branching.tree import Net
 from keras_vipa.amalgamation.branching.tree import check_blocks
+from keras_vipa.amalgamation.branching.tree import enter_at
 from keras_vipa.amalgamation.branching.tree import read
+from keras_vipa.amalgamation.branching.tree import renewed
+from keras_vipa.amalgamation.inputs import check_augmentation
 from keras_vipa.amalgamation.inputs import check_teachers
 from keras_vipa.amalgamation.inputs import some_images
 from keras_vipa.layers import ChannelGate
@@ -148,9 +153,7 @@ class BranchingAmalgamator(Amalgamator):
         teachers = checked_teachers(teachers)
         models = check_teachers(list(teachers.values()), 2)
         checks.choice("schedule", schedule, SCHEDULES)
-        if not isinstance(augmentation, keras.Layer | None):
-            rule = "`augmentation` must be a `keras.Layer` or None"
-            checks.fail(rule, "augmentation", augmentation)
+        check_augmentation(augmentation)
         nets = [
             read(model, list(key), f"teacher_{number}")
             for number, (key, model) in enumerate(teachers.items(), 1)
@@ -174,13 +177,13 @@ class BranchingAmalgamator(Amalgamator):
         if student is None:
             # Of one task.
             alike = min(models, key=lambda model: len(model.outputs))
-            self.trunk = _renewed(alike, seed)
-        self._add_layers(nets)
+            self.trunk = renewed(alike, seed)
+        self._add_layers(nets, seed)
         self._add_state()
         self.set_phase(phase or ("target" if points else names[0]))
         self.build(self.trunk.input_shape)
 
-    def _add_layers(self, nets):
+    def _add_layers(self, nets, seed):
         """The trunk, gates for all places, and copies of the teachers."""
         trunk = read(self.trunk, ["outputs"], "The student")
         shapes = trunk.shapes()
@@ -200,14 +203,13 @@ class BranchingAmalgamator(Amalgamator):
         self.copied_layers = [copy.layers() for copy in copies]
         self.gates = [
             [
-                self._gate(f"{name}_gate", number, place, shape)
+                self._gate(f"{name}_gate", seed + place, shape)
                 for place, shape in enumerate(shapes)
             ]
-            for number, name in enumerate(names)
+            for name, seed in zip(names, itertools.count(seed, self.count))
         ]
 
-    def _gate(self, name, number, place, shape):
-        seed = self.seed + self.count * number + place
+    def _gate(self, name, seed, shape):
         gate = ChannelGate(seed=seed, name=name, dtype=self.dtype_policy)
         gate.build(shape)
         return gate
@@ -248,7 +250,7 @@ class BranchingAmalgamator(Amalgamator):
         found = ops.convert_to_numpy(self.chosen).tolist()
         if min(found) < 0:
             return None
-        return {_shown(key): n for key, n in zip(self.keys, found)}
+        return {key_of(key): n for key, n in zip(self.keys, found)}
 
     @property
     def curve(self):
@@ -330,23 +332,9 @@ class BranchingAmalgamator(Amalgamator):
         self.place.assign(-1)
         self.losses_seen.assign(seen)
         if self._places()[-1] == self.count - 1 and not self.given_points:
-            self.chosen.assign(self.best_points(seen))
-
-    def best_points(self, losses):
-        """For each teacher the place of its least loss.
-
-        Args:
-            losses: array `(tasks, N)`.
-
-        Returns:
-            List of integers.
-        """
-        weights = self.phases["target"]
-        of_tasks = dict(zip(self.tasks, losses))
-        return [
-            int(np.argmin(sum(weights[t] * of_tasks[t] for t in key)))
-            for key in self.keys
-        ]
+            of_tasks = dict(zip(self.tasks, seen))
+            weights = self.phases["target"]
+            self.chosen.assign(best_points(of_tasks, self.keys, weights))
 
     def feature_names(self):
         return () if self.augmentation is not None else self.tasks
@@ -397,7 +385,7 @@ class BranchingAmalgamator(Amalgamator):
                 found |= rest.run(gated, indices, training=False)
                 continue
             gated = [gate(x) for gate, x in zip(gates, features)]
-            enter = functools.partial(_enter, self._random_place(), gated)
+            enter = functools.partial(enter_at, self._random_place(), gated)
             found |= net.root.run(gated[0], indices, enter, training=False)
         return found
 
@@ -422,10 +410,7 @@ class BranchingAmalgamator(Amalgamator):
                 [list(key), serialize(model)]
                 for key, model in zip(self.keys, self.teachers)
             ],
-            "losses": {
-                task: loss if isinstance(loss, str) else serialize(loss)
-                for task, loss in self.task_losses.items()
-            },
+            "losses": serialize(dict(self.task_losses)),
             "student": serialize(self.trunk),
             "weights": self.phases["target"],
             "points": self.points and list(self.points.values()),
@@ -439,44 +424,16 @@ class BranchingAmalgamator(Amalgamator):
     @classmethod
     def from_config(cls, config):
         load = keras.saving.deserialize_keras_object
-        keys = [_shown(tuple(key)) for key, _ in config["teachers"]]
+        keys = [key_of(tuple(key)) for key, _ in config["teachers"]]
         models = [load(model) for _, model in config["teachers"]]
-        losses = {
-            task: loss if isinstance(loss, str) else load(loss)
-            for task, loss in config["losses"].items()
-        }
         points = config["points"] and dict(zip(keys, config["points"]))
         return cls(
             **{
                 **config,
                 "teachers": dict(zip(keys, models)),
-                "losses": losses,
+                "losses": load(config["losses"]),
                 "student": load(config["student"]),
                 "points": points,
                 "augmentation": load(config["augmentation"]),
             }
         )
-
-
-def _shown(key):
-    """A tuple of tasks as a key of the user's."""
-    return key[0] if len(key) == 1 else key
-
-
-def _enter(chosen, gated, place, x):
-    """Features to go on with: at the place that is chosen, the student's.
-
-    What comes before that place is computed in vain, which costs little, since
-    maps are small there; a conditional ends the process under XLA.
-    """
-    return ops.where(chosen == place, gated[place], x)
-
-
-def _renewed(model, seed):
-    """The layers of a model with new weights."""
-    new = keras.models.clone_model(model)
-    for number, variable in enumerate(new.trainable_variables):
-        if len(variable.shape) > 1:
-            initializer = keras.initializers.HeNormal(1000 * seed + number)
-            variable.assign(initializer(variable.shape))
-    return new

@@ -1,5 +1,6 @@
 """What the branching amalgamator is told, checked."""
 
+import numpy as np
 from keras import ops
 
 from keras_vipa.losses import cosine_error
@@ -40,6 +41,11 @@ def tasks_of(key):
     return list(key) if isinstance(key, tuple) else [key]
 
 
+def key_of(tasks):
+    """The key of a teacher, of a tuple of its tasks."""
+    return tasks[0] if len(tasks) == 1 else tasks
+
+
 def checked_teachers(teachers):
     """Dict, tuple of tasks -> model, if it is one of different tasks."""
     if not isinstance(teachers, dict) or len(teachers) < 2:
@@ -69,7 +75,7 @@ def checked_points(points, keys, count):
     if points is None:
         return None
     places = dict(points) if isinstance(points, dict) else {}
-    found = [places.get(key[0] if len(key) == 1 else key) for key in keys]
+    found = [places.get(key_of(key)) for key in keys]
     is_known = all(checks.is_integer(n, 0) and n < count for n in found)
     if len(places) != len(keys) or not is_known:
         rule = (
@@ -89,3 +95,20 @@ def checked_weights(weights, tasks):
     for task, weight in weights.items():
         checks.number(f"weights['{task}']", weight, above=True)
     return {task: float(weights.get(task, 1.0)) for task in tasks}
+
+
+def best_points(losses, keys, weights):
+    """For each teacher the place of its least loss.
+
+    Args:
+        losses: dict, task -> list of floats, one for each place.
+        keys: list of tuples, the tasks of each teacher.
+        weights: dict, task -> float.
+
+    Returns:
+        List of integers.
+    """
+    return [
+        int(np.argmin(sum(weights[t] * np.array(losses[t]) for t in key)))
+        for key in keys
+    ]

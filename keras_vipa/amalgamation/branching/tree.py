@@ -3,6 +3,7 @@
 import dataclasses
 
 import keras
+from keras import ops
 
 from keras_vipa.layers import ChannelGate
 from keras_vipa.utils import graphs
@@ -267,3 +268,22 @@ def _grow(x, start, gate, consumers, names):
         blocks.append(others[0].operation)
         x = others[0].outputs
     return Branch(start, gate, blocks, names.get(id(x)), branches)
+
+
+def enter_at(chosen, gated, place, x):
+    """Features to go on with: at the place that is chosen, the student's.
+
+    What comes before that place is computed in vain, which costs little, since
+    maps are small there; a conditional ends the process under XLA.
+    """
+    return ops.where(chosen == place, gated[place], x)
+
+
+def renewed(model, seed):
+    """The layers of a model with new weights."""
+    new = keras.models.clone_model(model)
+    for number, variable in enumerate(new.trainable_variables):
+        if len(variable.shape) > 1:
+            initializer = keras.initializers.HeNormal(1000 * seed + number)
+            variable.assign(initializer(variable.shape))
+    return new

@@ -1,8 +1,7 @@
 """What the amalgamator of common features is told, checked."""
 
-import keras
-
 from keras_vipa.amalgamation.common_feature.calibration import KINDS
+from keras_vipa.amalgamation.inputs import check_augmentation
 from keras_vipa.amalgamation.inputs import check_weights
 from keras_vipa.utils import checks
 
@@ -33,9 +32,7 @@ def checked(options, augmentation, count):
         checks.choice("calibrate", options["calibrate"], KINDS)
     if options["bandwidths"] != "median":
         checks.positives("bandwidths", options["bandwidths"])
-    if not isinstance(augmentation, keras.Layer | None):
-        rule = "`augmentation` must be a `keras.Layer` or None"
-        checks.fail(rule, "augmentation", augmentation)
+    check_augmentation(augmentation)
     return {
         **options,
         "taps": _checked_taps(options["taps"], count),

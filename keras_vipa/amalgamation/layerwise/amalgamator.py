@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_vipa.amalgamation.amalgamator import Amalgamator
+from keras_vipa.amalgamation.inputs import check_augmentation
 from keras_vipa.amalgamation.inputs import check_teachers
 from keras_vipa.amalgamation.layerwise.layer_list import LayerList
 from keras_vipa.amalgamation.layerwise.layer_list import align_inputs
@@ -163,9 +164,7 @@ class LayerwiseAmalgamator(Amalgamator):
         ]
         lists = align_inputs(lists)
         check_pairs(lists)
-        if not isinstance(augmentation, keras.Layer | None):
-            rule = "`augmentation` must be a `keras.Layer` or None"
-            checks.fail(rule, "augmentation", augmentation)
+        check_augmentation(augmentation)
         names = lists[0].names[:-1]
         phases = {
             "autoencoders": [f"{name}_reconstruction" for name in names],
