@@ -166,8 +166,9 @@ plt.show()
 ## The common space
 
 Features of test pictures in the common space, seen from the two directions in
-which they differ most. Teachers and student have never shared a layer, and the
-same garments come to lie in the same regions.
+which they differ most. Teachers and student have no layer in common; still,
+garments that a teacher knows lie in the student's picture about where that
+teacher has them: trousers as for the first, shoes as for the second.
 """
 
 outputs = amalgamator(test_images[:500], training=False)

@@ -108,6 +108,142 @@ def by_part(measure, target, slices):
     }
 
 
+def parsing_scores(labels, logits, ignored=255):
+    """How well the classes of pixels are told.
+
+    Args:
+        labels: integer array `(n, height, width)`.
+        logits: float array `(n, height, width, num_classes)`.
+        ignored: integer. The label of pixels that are not counted.
+
+    Returns:
+        Dict: `miou`, the mean over the classes that occur, in labels or
+        decisions, of intersection by union; `pixel_accuracy`.
+
+    Raises:
+        ValueError: If the arrays do not fit together, a label is not one of the
+            classes, or no pixel is counted.
+
+    Example:
+
+    >>> logits = np.eye(2)[None, None, [0, 1, 1]]
+    >>> keras_vipa.metrics.parsing_scores(np.array([[[0, 1, 0]]]), logits)
+    {'miou': 0.5, 'pixel_accuracy': 0.6666666666666666}
+    """
+    rule = "`logits` must be an array (n, height, width, classes) of numbers"
+    logits = checks.array("logits", logits, rule, 4)
+    rule = (
+        "`labels` must be whole numbers, one for each pixel of "
+        f"{logits.shape[:3]}, of {logits.shape[3]} classes or `ignored`"
+    )
+    labels = checks.array("labels", labels, rule, 3, "iu")
+    if labels.shape != logits.shape[:3]:
+        checks.fail(rule, "labels", labels)
+    known = labels != ignored
+    classes, decided = labels[known], logits.argmax(axis=-1)[known]
+    count = logits.shape[3]
+    if not classes.size or not 0 <= classes.min() <= classes.max() < count:
+        checks.fail(rule, "labels", labels)
+    pairs = np.bincount(
+        count * classes.astype("int64") + decided, None, count**2
+    )
+    pairs = pairs.reshape(count, count)
+    both = np.diag(pairs)
+    either = pairs.sum(axis=0) + pairs.sum(axis=1) - both
+    occurs = either > 0
+    return {
+        "miou": float((both[occurs] / either[occurs]).mean()),
+        "pixel_accuracy": float(both.sum() / pairs.sum()),
+    }
+
+
+def depth_scores(target, output):
+    """How well distances are told, over the pixels where they are known.
+
+    Args:
+        target: float array `(n, height, width)` or `(..., 1)`, in metres;
+            0 or less, or not finite, where nothing is known.
+        output: float array of the same shape.
+
+    Returns:
+        Dict: `abs_rel`, the mean of the error relative to the target; `rmse`,
+        in the unit of the target; `delta_1`, the part of the pixels whose
+        ratio to the target, or its inverse, is below 1.25.
+
+    Raises:
+        ValueError: If the arrays do not fit together, or no pixel is known.
+
+    Example:
+
+    >>> target, output = np.full((1, 1, 2), 2.0), np.array([[[2.0, 3.0]]])
+    >>> scores = keras_vipa.metrics.depth_scores(target, output)
+    >>> scores["abs_rel"], scores["delta_1"]
+    (0.25, 0.5)
+    """
+    target, output = _maps(target, output)
+    known = np.isfinite(target) & (target > 0)
+    if not known.any():
+        raise ValueError("`target` must be known somewhere. Received: nowhere")
+    target, output = target[known], output[known]
+    error = output - target
+    ratio = np.maximum(output, 1e-6) / target
+    return {
+        "abs_rel": float(np.mean(np.abs(error) / target)),
+        "rmse": float(np.sqrt(np.mean(error**2))),
+        "delta_1": float(np.mean(np.maximum(ratio, 1 / ratio) < 1.25)),
+    }
+
+
+def normal_scores(target, output):
+    """How well directions are told.
+
+    Args:
+        target: float array `(n, height, width, 3)`, of any lengths but 0.
+        output: float array of the same shape.
+
+    Returns:
+        Dict: `mean_angle`, in degrees; `within_11` and `within_30`, the part of
+        the pixels whose angle is below 11.25 and 30 degrees.
+
+    Raises:
+        ValueError: If the arrays do not fit together.
+
+    Example:
+
+    >>> up, mixed = np.eye(3)[[1, 1]], np.eye(3)[[1, 0]]
+    >>> scores = keras_vipa.metrics.normal_scores(
+    ...     up[None, None], mixed[None, None])
+    >>> round(scores["mean_angle"]), scores["within_30"]
+    (45, 0.5)
+    """
+    target, output = _maps(target, output)
+    lengths = [np.linalg.norm(x, axis=-1) for x in (target, output)]
+    cosine = (target * output).sum(axis=-1) / np.maximum(
+        lengths[0] * lengths[1], 1e-12
+    )
+    angle = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
+    return {
+        "mean_angle": float(angle.mean()),
+        "within_11": float(np.mean(angle < 11.25)),
+        "within_30": float(np.mean(angle < 30.0)),
+    }
+
+
+def _maps(target, output):
+    """Two maps of one shape, in float64."""
+    rule = "`{}` must be an array (n, height, width, ...) of numbers"
+    pair = [
+        checks.array(name, values, rule.format(name)).astype("float64")
+        for name, values in (("target", target), ("output", output))
+    ]
+    if pair[0].shape != pair[1].shape or pair[0].ndim < 3:
+        raise ValueError(
+            "`target` and `output` must be maps of one shape. Received: "
+            f"{pair[0].shape} and {pair[1].shape}"
+        )
+    return pair
+
+
 def _logits(name, values):
     rule = f"`{name}` must be an array (n, num_classes) of numbers"
     array = checks.array(name, values, rule, 2, "fiu", allow_empty=True)

@@ -337,6 +337,19 @@ def rows():
             "target": p["vectors"],
             "output": p["vectors"],
         },
+        "metrics.depth_scores": {
+            "target": np.ones((2, 4, 4)),
+            "output": np.ones((2, 4, 4)),
+        },
+        "metrics.normal_scores": {
+            "target": np.ones((2, 4, 4, 3)),
+            "output": np.ones((2, 4, 4, 3)),
+        },
+        "metrics.parsing_scores": {
+            "labels": np.zeros((2, 4, 4), "int32"),
+            "logits": np.ones((2, 4, 4, 3)),
+            "ignored": 255,
+        },
         "metrics.accuracy": {
             "labels": p["labels"],
             "logits": p["vectors"],

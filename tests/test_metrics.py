@@ -60,3 +60,47 @@ def test_agreement_by_hand():
 def test_everyone_agrees_with_himself():
     agreed = scores_of(metrics.agreement, LOGITS, LOGITS)
     assert agreed == ([1.0, 1.0], 1.0)
+
+
+def test_parsing_by_hand():
+    """Of class 0 one of three is right, of class 1 one of two; 2 is made up."""
+    labels = np.array([[[0, 0, 0, 1, 1, 255]]])
+    decided = np.array([[[0, 1, 2, 1, 0, 0]]])
+    found = metrics.parsing_scores(labels, np.eye(4)[decided])
+    # Unions: 0 is said or true of 4, 1 of 3, 2 of 1; 3 does not occur.
+    assert found["miou"] == pytest.approx((1 / 4 + 1 / 3 + 0) / 3)
+    assert found["pixel_accuracy"] == pytest.approx(2 / 5)
+
+
+def test_depth_by_hand():
+    target = np.array([[[1.0, 2.0, 4.0, 0.0, np.nan]]])
+    output = np.array([[[1.2, 1.0, 4.0, 7.0, 7.0]]])
+    found = metrics.depth_scores(target, output)
+    assert found["abs_rel"] == pytest.approx((0.2 + 0.5 + 0) / 3)
+    assert found["rmse"] == pytest.approx(((0.04 + 1.0) / 3) ** 0.5)
+    assert found["delta_1"] == pytest.approx(2 / 3)
+
+
+def test_normals_by_hand():
+    """Angles of 0, 10, 20 and 90 degrees, whatever the lengths."""
+    angles = np.radians([0, 10, 20, 90])
+    output = np.stack([np.sin(angles), np.cos(angles), 0 * angles], axis=-1)
+    target = np.tile([0.0, 2.0, 0.0], (4, 1))
+    found = metrics.normal_scores(target[None, None], 3 * output[None, None])
+    assert found["mean_angle"] == pytest.approx(30)
+    assert (found["within_11"], found["within_30"]) == (0.5, 0.75)
+
+
+@pytest.mark.parametrize(
+    "function, one, other, message",
+    [
+        ("parsing_scores", np.full((1, 2, 2), 3), np.ones((1, 2, 2, 3)), "lab"),
+        ("parsing_scores", np.ones((1, 2, 2)), np.ones((1, 2, 2, 3)), "whole"),
+        ("depth_scores", np.zeros((1, 2, 2)), np.ones((1, 2, 2)), "nowhere"),
+        ("depth_scores", np.ones((1, 2, 2)), np.ones((1, 2, 3)), "one shape"),
+        ("normal_scores", np.ones((2, 3)), np.ones((2, 3)), "one shape"),
+    ],
+)
+def test_maps_that_do_not_fit(function, one, other, message):
+    with pytest.raises(ValueError, match=message):
+        getattr(metrics, function)(one, other)
