@@ -21,11 +21,13 @@ RECIPES = [
 
 # Sooner done than compiled: few steps, of many operations.
 EAGER = {
+    "ablate_adaptive",
     "ablate_din",
     "ablate_pictures",
     "amalgamate_adaptive",
     "amalgamate_common_feature",
     "check_strokes",
+    "compare_calibrations",
     "rank_transferability",
     "read_people",
     "train_din",
