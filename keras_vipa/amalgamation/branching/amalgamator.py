@@ -392,7 +392,8 @@ class BranchingAmalgamator(Amalgamator):
     def _random_place(self):
         """A place for one teacher in one step, or the one that is tried."""
         chosen = keras.random.randint((), 0, self.count, seed=self.seeds)
-        return ops.where(self.place < 0, chosen, self.place)
+        place = ops.convert_to_tensor(self.place)
+        return ops.where(place < 0, chosen, place)
 
     def loss_terms(self, inputs, outputs):
         return {
