@@ -256,8 +256,11 @@ def draw_bars(axis, summary, columns, label):
     room = 0.1 * max(highest - lowest, 0.1 * abs(highest), 1e-9)
     axis.set_ylim(min(lowest, max(0.0, lowest - room)), highest + room)
     first = next(iter(summary[0]))
-    names = [str(row[first]).replace("_", "\n") for row in summary]
-    turned = {"rotation": 45, "ha": "right"} if len(summary) > 6 else {}
+    many = len(summary) > 6
+    names = [
+        str(row[first]).replace("_", " " if many else "\n") for row in summary
+    ]
+    turned = {"rotation": 45, "ha": "right"} if many else {}
     axis.set_xticks(range(len(summary)), names, fontsize=8, **turned)
     axis.set_ylabel(label)
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=len(series))
