@@ -93,16 +93,40 @@ def fitted(images, shape):
 
 
 def resized(maps, size):
-    """Maps of another size, `(height, width)`; not to be trained through."""
-    if tuple(maps.shape[1:3]) == tuple(size):
+    """Maps of another size, `(height, width)`, bilinear and without aliasing.
+
+    The values of `ops.image.resize` with `antialias=True`, which on TensorFlow
+    has neither a gradient nor a form for XLA: where the size is known, as
+    products with matrices.
+    """
+    found = tuple(maps.shape[1:3])
+    if found == tuple(size):
         return maps
-    return ops.image.resize(
-        maps,
-        size,
-        interpolation="bilinear",
-        antialias=True,
-        data_format="channels_last",
+    if None in found:
+        return ops.image.resize(
+            maps,
+            size,
+            interpolation="bilinear",
+            antialias=True,
+            data_format="channels_last",
+        )
+    rows, columns = (
+        ops.cast(_resizing(*pair), maps.dtype) for pair in zip(found, size)
     )
+    maps = ops.einsum("yh,bhwc->bywc", rows, maps)
+    return ops.einsum("xw,bywc->byxc", columns, maps)
+
+
+def _resizing(before, after):
+    """Matrix `(after, before)` that resizes one side.
+
+    Its rows are triangles, as wide as a cell of the coarser of the two.
+    """
+    scale = before / after
+    centres = (np.arange(after) + 0.5) * scale - 0.5
+    distances = np.abs(np.arange(before) - centres[:, None])
+    weights = np.maximum(0.0, 1.0 - distances / max(scale, 1.0))
+    return weights / weights.sum(axis=1, keepdims=True)
 
 
 class Linear(keras.layers.Layer):

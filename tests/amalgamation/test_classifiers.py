@@ -137,6 +137,26 @@ class TestFitted(TestCase):
         expected = plane.reshape(4, 2, 4, 2).mean(axis=(1, 3))
         np.testing.assert_allclose(half[1:-1, 1:-1], expected[1:-1, 1:-1], 1e-5)
 
+    @pytest.mark.parametrize("size", [(4, 12), (5, 5), (8, 3), (16, 7)])
+    def test_sizes_as_by_keras(self, size):
+        expected = ops.image.resize(images(), size, antialias=True)
+        self.assert_all_close(fitted(images(), (*size, 3)), expected)
+
+    @pytest.mark.tensorflow
+    def test_gradients_and_xla(self):
+        import tensorflow as tf
+
+        @tf.function(jit_compile=True)
+        def gradient(x):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = tf.reduce_sum(fitted(x, (5, 11, 3)))
+            return tape.gradient(y, x)
+
+        # Each pixel of the small image weighs 1.
+        total = tf.reduce_sum(gradient(tf.constant(images()[:1])))
+        assert float(total) == pytest.approx(5 * 11 * 3, rel=1e-4)
+
     def test_channels(self):
         grey = ops.convert_to_numpy(fitted(images(), (8, 8, 1)))
         expected = images() @ np.array([[0.299], [0.587], [0.114]], "float32")
