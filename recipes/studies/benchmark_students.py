@@ -196,6 +196,7 @@ def peak(method, count, steps):
     made = common(count) if method == "common" else adaptive()
     if steps:
         images = np.zeros((steps * BATCH, *made.student.input_shape[1:]))
+        made.compile(made.default_optimizer(steps))
         made.fit(images.astype("float32"), batch_size=BATCH, verbose=0)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
