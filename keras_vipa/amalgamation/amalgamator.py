@@ -6,6 +6,7 @@ from keras_vipa.amalgamation.classifiers import fitted
 from keras_vipa.amalgamation.inputs import NO_LABELS
 from keras_vipa.amalgamation.inputs import check_teachers
 from keras_vipa.amalgamation.inputs import in_range
+from keras_vipa.amalgamation.inputs import some_images
 from keras_vipa.training import PhasedModel
 from keras_vipa.utils import checks
 
@@ -28,6 +29,8 @@ class Amalgamator(PhasedModel):
             refused (`keras_vipa.utils.ranges.to_range`).
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
     """
+
+    looks_at = 0
 
     def __init__(self, teachers, phases, seed=0, white=1.0, **kwargs):
         teachers = check_teachers(teachers)
@@ -78,7 +81,24 @@ class Amalgamator(PhasedModel):
         if labels is not None:
             raise ValueError(NO_LABELS)
         data, kwargs = self._in_range(data, kwargs)
+        if self.looks_at:
+            self.look_at(some_images(data, self.looks_at), batch_size)
         return super().fit_stages(data, epochs, batch_size, **kwargs)
+
+    def look_at(self, images, batch_size):
+        """What `fit_stages` does first, with about `looks_at` images."""
+
+    def seen_features(self, inputs, training=None):
+        """Inputs as `call` gets them, augmented, with what teachers return.
+
+        Teachers and student see the same images.
+        """
+        if self.augmentation is None:
+            return self.with_features(inputs)
+        images = inputs["images"] if isinstance(inputs, dict) else inputs
+        images = self.augmentation(images, training=training)
+        inputs = {"images": images}
+        return {**inputs, **self.frozen_features(inputs)}
 
     def _in_range(self, data, options):
         """Data, and the validation data of some options, as floats."""

@@ -151,13 +151,13 @@ def _check_shape(found, shape):
         checks.fail(rule, "shape", found)
 
 
-def check_weights(weights, defaults):
+def check_weights(weights, defaults, positive=("soft_targets",)):
     """Weights of terms, the default where there is none.
 
     Args:
-        weights: dict, term -> float, or `None`. The weight of `"soft_targets"`
-            must be above 0.
+        weights: dict, term -> float, or `None`.
         defaults: dict, term -> float.
+        positive: tuple of strings. Terms whose weight must be above 0.
 
     Returns:
         Dict, term -> float, in the order of `defaults`.
@@ -170,7 +170,7 @@ def check_weights(weights, defaults):
         rule = f"`weights` must be a dict of some of {tuple(defaults)}"
         checks.fail(rule, "weights", weights)
     for term, weight in weights.items():
-        above = term == "soft_targets"
+        above = term in positive
         checks.number(f"weights['{term}']", weight, above=above)
     return {**defaults, **weights}
 

@@ -24,14 +24,13 @@ from keras_vipa.utils import recipe
 
 # isort: split
 
+import bars
 import keras
-import matplotlib.pyplot as plt
 import numpy as np
 
 from keras_vipa import applications
 from keras_vipa import datasets
 from keras_vipa.amalgamation import AdaptiveAmalgamator
-from keras_vipa.utils import scoreboard
 
 TEACHERS = [f"people_{number}" for number in range(1, 7)]
 WANTED, BATCH = ["hat", "outfit", "mouth"], 64
@@ -119,15 +118,7 @@ def main(args):
             )
             print(rows[-1], flush=True)
     columns = {"components": 100, "student": 100, "lengths": 1}
-    summary = scoreboard.summarize(rows, "variant", columns)
-    figure, axis = plt.subplots(figsize=(11, 4.2), layout="tight")
-    scoreboard.draw_bars(
-        axis, summary, ["components", "student"], "accuracy in %"
-    )
-    print(scoreboard.format_summary(summary))
-    with recipe.results(args) as folder:
-        figure.savefig(folder / "report.png", dpi=120)
-        recipe.write_report(args, rows, folder, summary=summary)
+    bars.write(args, rows, "variant", columns, ["components", "student"])
 
 
 if __name__ == "__main__":

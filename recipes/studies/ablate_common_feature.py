@@ -24,14 +24,13 @@ from keras_vipa.utils import recipe
 
 # isort: split
 
+import bars
 import keras
-import matplotlib.pyplot as plt
 
 from keras_vipa import applications
 from keras_vipa import datasets
 from keras_vipa import metrics
 from keras_vipa.amalgamation import CommonFeatureAmalgamator
-from keras_vipa.utils import scoreboard
 
 TEACHERS, BATCH, HIDDEN = ("garments_0_4", "garments_5_9"), 64, 32
 
@@ -97,13 +96,7 @@ def main(args):
             rows.append({"variant": name, "seed": seed, **score(logits)})
             print(rows[-1], flush=True)
     columns = {"parts": 100, "joint": 100}
-    summary = scoreboard.summarize(rows, "variant", columns)
-    figure, axis = plt.subplots(figsize=(11, 4.2), layout="tight")
-    scoreboard.draw_bars(axis, summary, columns, "accuracy in %")
-    print(scoreboard.format_summary(summary))
-    with recipe.results(args) as folder:
-        figure.savefig(folder / "report.png", dpi=120)
-        recipe.write_report(args, rows, folder, summary=summary)
+    bars.write(args, rows, "variant", columns)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from keras_vipa.utils import recipe
 
 # isort: split
 
+import bars
 import keras
-import matplotlib.pyplot as plt
 import numpy as np
 from keras import layers
 
@@ -26,7 +26,6 @@ from keras_vipa import applications
 from keras_vipa import datasets
 from keras_vipa.amalgamation import CommonFeatureAmalgamator
 from keras_vipa.amalgamation import new_student
-from keras_vipa.utils import scoreboard
 
 LABELS_PER_CLASS, BATCH = 40, 32
 DIVISIONS = {"5+5": (5, 5), "3+7": (3, 7), "2+2+2+2+2": (2,) * 5}
@@ -116,13 +115,7 @@ def main(args):
                 rows.append({**row, "joint": found})
                 print(rows[-1], flush=True)
     columns = {"joint": 100}
-    summary = scoreboard.summarize(rows, "division", columns)
-    figure, axis = plt.subplots(figsize=(11, 4.2), layout="tight")
-    scoreboard.draw_bars(axis, summary, columns, "accuracy in %")
-    print(scoreboard.format_summary(summary))
-    with recipe.results(args) as folder:
-        figure.savefig(folder / "report.png", dpi=120)
-        recipe.write_report(args, rows, folder, summary=summary)
+    bars.write(args, rows, "division", columns)
 
 
 if __name__ == "__main__":

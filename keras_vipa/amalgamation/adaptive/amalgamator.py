@@ -15,13 +15,9 @@ from keras_vipa.amalgamation.adaptive.staged import scores_of_tasks
 from keras_vipa.amalgamation.adaptive.staged import staged
 from keras_vipa.amalgamation.amalgamator import Amalgamator
 from keras_vipa.amalgamation.classifiers import fitted
-from keras_vipa.amalgamation.inputs import some_images
 from keras_vipa.amalgamation.students import new_student
 from keras_vipa.losses import soft_cross_entropy
 from keras_vipa.losses import squared_error
-
-# Images that the shares of the teachers are found from.
-LOOKED_AT = 1000
 
 
 @keras.saving.register_keras_serializable(package="keras_vipa")
@@ -142,6 +138,8 @@ class AdaptiveAmalgamator(Amalgamator):
 
     learning_rates = {"components": 3e-3, "target": 3e-3}
     backup_seconds = 20
+    # Images that the shares of the teachers are found from.
+    looks_at = 1000
 
     def __init__(
         self,
@@ -301,16 +299,13 @@ class AdaptiveAmalgamator(Amalgamator):
             for bridge in bridges.values():
                 bridge.trainable = name == phase
 
-    def fit_stages(self, data, epochs, batch_size=64, labels=None, **kwargs):
-        if labels is None:
-            images = some_images(self._in_range(data, {})[0], LOOKED_AT)
-            found = self.teacher_logits(images, batch_size)
-            shares = np.zeros(self.shares.shape, "float32")
-            for row, task in zip(shares, self.tasks):
-                chosen = ops.convert_to_numpy(least_entropy([*found[task]]))
-                row[np.array(self.pool.groups[task]) - 1] = chosen.mean(axis=0)
-            self.shares.assign(shares)
-        return super().fit_stages(data, epochs, batch_size, labels, **kwargs)
+    def look_at(self, images, batch_size):
+        found = self.teacher_logits(images, batch_size)
+        shares = np.zeros(self.shares.shape, "float32")
+        for row, task in zip(shares, self.tasks):
+            chosen = ops.convert_to_numpy(least_entropy([*found[task]]))
+            row[np.array(self.pool.groups[task]) - 1] = chosen.mean(axis=0)
+        self.shares.assign(shares)
 
     def teacher_logits(self, images, batch_size=64):
         """What the teachers of each task say of images.

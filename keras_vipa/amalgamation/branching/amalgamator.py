@@ -15,7 +15,6 @@ from keras_vipa.amalgamation.branching.options import best_points
 from keras_vipa.amalgamation.branching.options import checked_losses
 from keras_vipa.amalgamation.branching.options import checked_points
 from keras_vipa.amalgamation.branching.options import checked_teachers
-from keras_vipa.amalgamation.branching.options import checked_weights
 from keras_vipa.amalgamation.branching.options import key_of
 from keras_vipa.amalgamation.branching.tree import Branch
 from keras_vipa.amalgamation.branching.tree import Net
@@ -25,12 +24,10 @@ from keras_vipa.amalgamation.branching.tree import read
 from keras_vipa.amalgamation.branching.tree import renewed
 from keras_vipa.amalgamation.inputs import check_augmentation
 from keras_vipa.amalgamation.inputs import check_teachers
-from keras_vipa.amalgamation.inputs import some_images
+from keras_vipa.amalgamation.inputs import check_weights
 from keras_vipa.layers import ChannelGate
 from keras_vipa.utils import checks
 
-# Images that branch points are found from.
-LOOKED_AT = 500
 RATE = 3e-3
 
 
@@ -135,6 +132,8 @@ class BranchingAmalgamator(Amalgamator):
     """
 
     backup_seconds = 20
+    # Images that branch points are found from.
+    looks_at = 500
 
     def __init__(
         self,
@@ -160,12 +159,12 @@ class BranchingAmalgamator(Amalgamator):
         ]
         count = len(nets[0].encoder)
         tasks = [task for key in teachers for task in key]
-        terms = checked_weights(weights, tasks)
+        terms = check_weights(weights, dict.fromkeys(tasks, 1.0), tasks)
         losses = checked_losses(losses, tasks)
         points = checked_points(points, list(teachers), count)
-        names = {"random": ["blocks"]}.get(schedule) or [
-            f"block_{place + 1}" for place in range(count)
-        ]
+        names = ["blocks"]
+        if schedule == "stepwise":
+            names = [f"block_{place + 1}" for place in range(count)]
         phases = {name: terms for name in (*names, "target")}
         self.learning_rates = dict.fromkeys(phases, RATE)
         super().__init__(models, phases, seed, white, **kwargs)
@@ -312,11 +311,8 @@ class BranchingAmalgamator(Amalgamator):
         number = self.phase.removeprefix("block_")
         return [int(number) - 1] if number.isdigit() else [*range(self.count)]
 
-    def fit_stages(self, data, epochs, batch_size=64, labels=None, **kwargs):
-        if labels is None:
-            found = some_images(self._in_range(data, {})[0], LOOKED_AT)
-            self.nets.sample = found, batch_size
-        return super().fit_stages(data, epochs, batch_size, labels, **kwargs)
+    def look_at(self, images, batch_size):
+        self.nets.sample = images, batch_size
 
     def finish_phase(self):
         """Find the losses of the places, and then the branch points."""
@@ -348,15 +344,7 @@ class BranchingAmalgamator(Amalgamator):
         return found
 
     def call(self, inputs, training=None):
-        if self.augmentation is not None:
-            images = inputs["images"] if isinstance(inputs, dict) else inputs
-            images = self.augmentation(images, training=training)
-            features = {
-                "images": images,
-                **self.frozen_features({"images": images}),
-            }
-        else:
-            features = self.with_features(inputs)
+        features = self.seen_features(inputs, training)
         images = features["images"]
         if self.phase == "target":
             found = self.nets.target.run(images, training=training)

@@ -60,7 +60,7 @@ def checked_teachers(teachers):
 
 
 def checked_losses(losses, tasks):
-    """Dict, task -> function, of names and functions."""
+    """Dict, task -> name or function, in the order of the tasks."""
     if not isinstance(losses, dict) or set(losses) != set(tasks):
         rule = f"`losses` must be a dict with a loss for each of {tasks}"
         checks.fail(rule, "losses", losses)
@@ -84,17 +84,6 @@ def checked_points(points, keys, count):
         )
         checks.fail(rule, "points", points)
     return found
-
-
-def checked_weights(weights, tasks):
-    """Dict, task -> float."""
-    weights = {} if weights is None else weights
-    if not isinstance(weights, dict) or not set(weights) <= set(tasks):
-        rule = f"`weights` must be a dict of some of {tasks}"
-        checks.fail(rule, "weights", weights)
-    for task, weight in weights.items():
-        checks.number(f"weights['{task}']", weight, above=True)
-    return {task: float(weights.get(task, 1.0)) for task in tasks}
 
 
 def best_points(losses, keys, weights):

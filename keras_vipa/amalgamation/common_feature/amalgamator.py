@@ -14,7 +14,6 @@ from keras_vipa.amalgamation.common_feature.space import as_map
 from keras_vipa.amalgamation.common_feature.space import common_shapes
 from keras_vipa.amalgamation.inputs import check_teachers
 from keras_vipa.amalgamation.inputs import computed
-from keras_vipa.amalgamation.inputs import some_images
 from keras_vipa.amalgamation.students import new_student
 from keras_vipa.losses import BANDWIDTHS
 from keras_vipa.losses import maximum_mean_discrepancy
@@ -22,9 +21,6 @@ from keras_vipa.losses import soft_cross_entropy
 from keras_vipa.losses import squared_error
 from keras_vipa.training.phased_model import mean_of_each
 from keras_vipa.utils import checks
-
-# Images that logits are made comparable from.
-LOOKED_AT = 1000
 
 
 @keras.saving.register_keras_serializable(package="keras_vipa")
@@ -159,6 +155,8 @@ class CommonFeatureAmalgamator(Amalgamator):
 
     learning_rates = {"joint": 3e-3}
     backup_seconds = 20
+    # Images that logits are made comparable from.
+    looks_at = 1000
 
     def __init__(
         self,
@@ -252,11 +250,9 @@ class CommonFeatureAmalgamator(Amalgamator):
             self.space.build(student, teachers)
         self.built = True
 
-    def fit_stages(self, data, epochs, batch_size=64, labels=None, **kwargs):
-        if self.options["calibrate"] and labels is None:
-            images = some_images(self._in_range(data, {})[0], LOOKED_AT)
+    def look_at(self, images, batch_size):
+        if self.options["calibrate"]:
             self.calibrate(images, batch_size)
-        return super().fit_stages(data, epochs, batch_size, labels, **kwargs)
 
     def calibrate(self, images, batch_size=64):
         """Make the teachers' logits comparable; see the argument `calibrate`.
@@ -351,13 +347,7 @@ class CommonFeatureAmalgamator(Amalgamator):
     def call(self, inputs, training=None):
         if training and self.options["warm_up"]:
             self.steps.assign_add(1.0)
-        if self.augmentation is not None:
-            images = inputs["images"] if isinstance(inputs, dict) else inputs
-            images = self.augmentation(images, training=training)
-            inputs = {"images": images}
-            features = {**inputs, **self.frozen_features(inputs)}
-        else:
-            features = self.with_features(inputs)
+        features = self.seen_features(inputs, training)
         numbers = range(1, len(self.views) + 1)
         logits = [features[f"logits_{number}"] for number in numbers]
         shape = self.student.input_shape[1:]
