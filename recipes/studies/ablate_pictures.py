@@ -20,7 +20,7 @@ for the same number of steps, with one thing changed:
 
 Columns are those of `compare_stylization.py`, of `--pairs` held-back
 photographs in held-back styles, and of `evenness.py`, in three of these styles;
-means and standard deviations over `--seeds`. `report.png` in `--output` has
+means and standard deviations over `--seeds`. `report.jpg` in `--output` has
 photographs and a disc on a sky, their styles, and a line a variant, of the
 first seed. Variants and seeds may as well run beside one another, each in its
 own folder.
@@ -242,9 +242,9 @@ def main(args):
     summary = scoreboard.summarize(rows, "variant", columns)
     print(scoreboard.format_summary(summary, 3))
     with recipe.results(args) as folder:
-        save_picture(folder / "report.png", np.concatenate(lines))
+        save_picture(folder / "report.jpg", np.concatenate(lines))
         recipe.write_report(args, rows, folder, summary=summary)
 
 
 if __name__ == "__main__":
-    recipe.run(main, options, smoke=SMOKE, writes=["report.png"])
+    recipe.run(main, options, smoke=SMOKE, writes=["report.jpg"])

@@ -4,15 +4,16 @@
 #
 #   recipes/studies/gpu_din.sh pack photographs paintings textures
 #   recipes/studies/gpu_din.sh run OUT --minutes 9 [options of train_din.py]
-#   JUDGE=WHEEL recipes/studies/gpu_din.sh ablate OUT --minutes 8
+#   JUDGE=WHEEL recipes/studies/gpu_din.sh ablate OUT --steps 150 800 --size 128
 #   recipes/studies/gpu_din.sh unpack OUT
 #
 # `pack` puts pictures (at most 24 MB) and wheels for PYTHON_VERSION (3.12) into
 # build/gpu_din, which travels with the clone. `run` trains on them, and with
 # TIME_DIN=1 times the networks before; logs, weights and pictures go to OUT, one
-# archive for each. `ablate` runs `ablate_pictures.py` for all its variants, five
-# processes beside one another, with its options. `unpack` puts what OUT has into results/gpu_din. To try it
-# without a GPU: `run` on a machine whose python3 (or PYTHON) has JAX.
+# archive for each. `ablate` runs `ablate_pictures.py` with these options, a
+# process for each of its variants, all beside one another; what takes more than
+# LIMIT seconds is ended. `unpack` puts what OUT has into results/gpu_din. To try
+# it without a GPU: `run` on a machine whose python3 (or PYTHON) has JAX.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 pack=build/gpu_din
@@ -56,26 +57,37 @@ run | ablate)
   fi
   pictures=$pack/pictures
   if [[ $command == ablate ]]; then
-    # What one process has compiled, others need not compile again.
+    # All at once, since most of the time goes into compiling; what one process
+    # has compiled, the others need not compile again.
     JAX_COMPILATION_CACHE_DIR=$(mktemp -d)
     export JAX_COMPILATION_CACHE_DIR XLA_PYTHON_CLIENT_PREALLOCATE=false
     export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0
-    number=0
-    while IFS=, read -ra variants; do
-      number=$((number + 1))
-      "${PYTHON:-python3}" recipes/studies/ablate_pictures.py \
+    while read -r variant; do
+      timeout "${LIMIT:-520}" "${PYTHON:-python3}" \
+        recipes/studies/ablate_pictures.py \
         --content "$pictures/photographs" --style "$pictures/paintings" \
-        ${JUDGE:+--judge "$JUDGE"} --output "$folder/$number" \
-        --variants "${variants[@]}" "$@" >"$folder/$number.log" 2>&1 &
+        ${JUDGE:+--judge "$JUDGE"} --output "$folder/${variant// /_}" \
+        --variants "$variant" "$@" >"$folder/${variant// /_}.log" 2>&1 &
     done <<'END'
-plain,tone 2,no colours
-long run,variation 1,colours first
-grain,epsilon 1e-3,large crops
-smooth,style 7,two networks
-grain and smooth,bilinear,variation 0
+plain
+grain
+smooth
+grain and smooth
+tone 2
+variation 0
+variation 1
+style 7
+large crops
+epsilon 1e-3
+bilinear
+colours first
+no colours
+two networks
+long run
 END
     wait
-    tar -C "$(dirname "$folder")" -czf "$out/ablate.tar.gz" "$name"
+    tail -n 1 "$folder"/*.log
+    tar -C "$(dirname "$folder")" -czf "$out/$name.tar.gz" "$name"
     exit
   fi
   status=0
