@@ -229,6 +229,58 @@ def normal_scores(target, output):
     }
 
 
+def mean_average_precision(labels, scores, by="class"):
+    """How well scores put what is present before what is not.
+
+    The average precision of a list is the mean, over what is present, of the
+    part that is present among all that have at least its score; equal scores
+    count as one place.
+
+    Args:
+        labels: array `(n, num_labels)` of 0, 1, or -1 for what is not counted.
+        scores: float array `(n, num_labels)`, larger for what is likelier.
+        by: string. `"class"`: a list a label, of the images; or `"example"`: a
+            list an image, of the labels.
+
+    Returns:
+        Float in [0, 1], the mean over the lists in which something is present.
+
+    Raises:
+        ValueError: If an argument is not as above, or nothing is present.
+
+    Example:
+
+    >>> labels, scores = [[1], [0], [0], [1]], [[0.9], [0.6], [0.4], [0.3]]
+    >>> keras_vipa.metrics.mean_average_precision(labels, scores)
+    0.75
+    """
+    checks.choice("by", by, ("class", "example"))
+    scores = _logits("scores", scores)
+    rule = f"`labels` must be 0, 1 or -1, an array {scores.shape}"
+    labels = checks.array("labels", labels, rule, 2, "iufb", allow_empty=True)
+    if labels.shape != scores.shape or not np.isin(labels, (0, 1, -1)).all():
+        checks.fail(rule, "labels", labels)
+    if by == "class":
+        labels, scores = labels.T, scores.T
+    found = [
+        _average_precision(scores[i][labels[i] >= 0], right[right >= 0] == 1)
+        for i, right in enumerate(labels)
+        if (right == 1).any()
+    ]
+    if not found:
+        raise ValueError("Something must be present. Received: only absent")
+    return float(np.mean(found))
+
+
+def _average_precision(scores, is_present):
+    """Of one list."""
+    all_scores, present = np.sort(scores), np.sort(scores[is_present])
+    reached = [
+        len(x) - np.searchsorted(x, present) for x in (present, all_scores)
+    ]
+    return np.mean(reached[0] / reached[1])
+
+
 def _maps(target, output):
     """Two maps of one shape, in float64."""
     rule = "`{}` must be an array (n, height, width, ...) of numbers"

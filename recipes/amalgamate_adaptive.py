@@ -48,6 +48,7 @@ import keras
 import numpy as np
 from shared import classifiers
 from shared import people
+from shared import seeds
 from shared.labelled import fit
 
 from keras_vipa import training
@@ -178,5 +179,5 @@ def main(args):
 
 
 if __name__ == "__main__":
-    smoke, writes = {"epochs": [1, 1]}, classifiers.WRITES
+    smoke, writes = {"epochs": [1, 1]}, seeds.WRITES
     recipe.run(main, options, smoke=smoke, writes=writes)

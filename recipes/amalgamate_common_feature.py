@@ -46,6 +46,7 @@ import time
 
 import keras
 from shared import classifiers
+from shared import seeds
 from shared.labelled import fit
 
 from keras_vipa import applications
@@ -174,4 +175,4 @@ def main(args):
 
 
 if __name__ == "__main__":
-    recipe.run(main, options, smoke={"epochs": 1}, writes=classifiers.WRITES)
+    recipe.run(main, options, smoke={"epochs": 1}, writes=seeds.WRITES)

@@ -44,6 +44,7 @@ from keras_vipa.utils import recipe
 
 import keras
 from shared import classifiers
+from shared import seeds
 
 from keras_vipa import applications
 from keras_vipa import training
@@ -138,5 +139,5 @@ def main(args):
 
 
 if __name__ == "__main__":
-    smoke, writes = {"epochs": [1, 1, 1]}, classifiers.WRITES
+    smoke, writes = {"epochs": [1, 1, 1]}, seeds.WRITES
     recipe.run(main, options, smoke=smoke, writes=writes)

@@ -60,6 +60,12 @@ def parts():
             )
             for name in ("one", "other")
         },
+        "residual_nets": {
+            labels: applications.BottleneckNet(
+                2, width=1, units=(1, 1), image_shape=(8, 8, 3)
+            )
+            for labels in (("hat", "tie"), ("tie", "cape"))
+        },
         "vectors": vectors,
         "images": networks.images(4),
         "pictures": [np.full((40, 40, 3), 9, "uint8") for _ in range(3)],
@@ -116,6 +122,19 @@ def rows():
             "seed": 0,
             "white": 1.0,
         },
+        "amalgamation.FilteredAmalgamator": {
+            "teachers": p["residual_nets"],
+            "wanted": ["tie", "hat"],
+            "student": None,
+            "filters": True,
+            "targets": "hard",
+            "points": None,
+            "schedule": "stepwise",
+            "augmentation": None,
+            "phase": "block_1",
+            "seed": 0,
+            "white": 1.0,
+        },
         "amalgamation.least_entropy": {
             "logits": [p["vectors"], p["vectors"]],
             "relative": False,
@@ -143,6 +162,7 @@ def rows():
             "parameters": 2000,
             "seed": 0,
         },
+        "amalgamation.renewed": {"model": p["teachers"][0], "seed": 0},
         "amalgamation.LayerwiseAmalgamator": {
             "teachers": p["teachers"],
             "widths": [3],
@@ -177,6 +197,14 @@ def rows():
             "phase": "stylize",
         },
         "applications.SceneEncoders": {"weights": None, "tasks": ("depth",)},
+        "applications.BottleneckNet": {
+            "outputs": 3,
+            "width": 2,
+            "units": (1, 1),
+            "image_shape": (8, 8, 3),
+            "weights": None,
+            "seed": 0,
+        },
         "applications.SegNet": {
             "outputs": 3,
             "activation": "unit",
@@ -340,6 +368,11 @@ def rows():
         "metrics.depth_scores": {
             "target": np.ones((2, 4, 4)),
             "output": np.ones((2, 4, 4)),
+        },
+        "metrics.mean_average_precision": {
+            "labels": np.eye(2),
+            "scores": np.eye(2),
+            "by": "example",
         },
         "metrics.normal_scores": {
             "target": np.ones((2, 4, 4, 3)),

@@ -36,7 +36,7 @@ MAY_IMPORT = {
 }
 PRIVATE_PARTS = {"utils"}
 # What recipes may use of the package's own toolbox.
-FOR_RECIPES = {"files", "images", "recipe", "reports", "scoreboard", "types"}
+FOR_RECIPES = set("files images macs recipe reports scoreboard types".split())
 # Words of one method, which have no place in what all methods share.
 METHOD_WORDS = re.compile(
     r"amalgam|styli[sz]e|\bDIN\b|instance.?norm|attribution"

@@ -104,3 +104,72 @@ def test_normals_by_hand():
 def test_maps_that_do_not_fit(function, one, other, message):
     with pytest.raises(ValueError, match=message):
         getattr(metrics, function)(one, other)
+
+
+class TestMeanAveragePrecision:
+    def test_by_hand(self):
+        """Present at places 1 and 3, and at 2 and 3."""
+        labels = np.array([[1, 0], [0, 1], [1, 1]])
+        scores = np.array([[0.9, 0.3], [0.8, 0.2], [0.7, 0.1]])
+        found = metrics.mean_average_precision(labels, scores)
+        assert found == pytest.approx(
+            ((1 + 2 / 3) / 2 + (1 / 2 + 2 / 3) / 2) / 2
+        )
+
+    def test_equal_scores_are_one_place(self):
+        """Whatever their order, two of four are present."""
+        scores = np.ones((4, 1))
+        for order in ([1, 1, 0, 0], [0, 0, 1, 1]):
+            labels = np.array(order)[:, None]
+            assert metrics.mean_average_precision(labels, scores) == 0.5
+
+    @pytest.mark.parametrize("by", ["class", "example"])
+    def test_restated(self, by):
+        """Against loops."""
+        generator = np.random.default_rng(0)
+        labels = generator.integers(0, 2, (30, 7))
+        scores = generator.integers(0, 10, (30, 7)) / 10
+        left_out = np.where(generator.random((30, 7)) < 0.2, -1, labels)
+        lists = left_out.T if by == "class" else left_out
+        means = []
+        for right, score in zip(lists, scores.T if by == "class" else scores):
+            precisions = [
+                (right[score >= score[i]] == 1).sum()
+                / (right[score >= score[i]] >= 0).sum()
+                for i in np.flatnonzero(right == 1)
+            ]
+            if precisions:
+                means.append(np.mean(precisions))
+        found = metrics.mean_average_precision(left_out, scores, by)
+        assert found == pytest.approx(np.mean(means))
+
+    @pytest.mark.parametrize("by", ["class", "example"])
+    def test_as_scikit_learn(self, by):
+        """Where nothing is left out."""
+        other = pytest.importorskip("sklearn.metrics")
+        generator = np.random.default_rng(0)
+        labels = generator.integers(0, 2, (30, 7))
+        scores = generator.integers(0, 10, (30, 7)) / 10
+        average = "macro" if by == "class" else "samples"
+        expected = other.average_precision_score(
+            labels, scores, average=average
+        )
+        found = metrics.mean_average_precision(labels, scores, by)
+        assert found == pytest.approx(expected)
+
+    def test_any_increasing_scale(self):
+        generator = np.random.default_rng(1)
+        labels = generator.integers(0, 2, (20, 3))
+        scores = generator.normal(size=(20, 3))
+        found = metrics.mean_average_precision(labels, scores)
+        assert found == metrics.mean_average_precision(labels, np.exp(scores))
+        assert found != metrics.mean_average_precision(labels, -scores)
+
+    def test_errors(self):
+        for labels, message in (
+            (np.zeros((2, 2), int), "must be present"),
+            (np.full((2, 2), 2), "must be 0, 1 or -1"),
+            (np.ones((2, 3), int), "must be 0, 1 or -1"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                metrics.mean_average_precision(labels, np.ones((2, 2)))

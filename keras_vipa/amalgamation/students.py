@@ -8,6 +8,7 @@ import numpy as np
 from keras import layers
 
 from keras_vipa.utils import checks
+from keras_vipa.utils import graphs
 
 KINDS = ("separable", "residual", "plain")
 # Channels of the stages at width 1, and the most that is tried.
@@ -175,3 +176,34 @@ def _halved(side, least):
     """Side of the next map, half if that is not too small, and strides."""
     half = -(-side // 2)
     return (half, 2) if half >= least else (side, 1)
+
+
+def renewed(model, seed=0):
+    """A network of the same layers with random weights, to compare with.
+
+    Args:
+        model: functional or sequential `keras.Model`, with an activation like
+            ReLU behind most of its layers. It is not changed.
+        seed: integer. Seed of the kernels; vectors begin as in new layers.
+
+    Returns:
+        A `keras.Model`.
+
+    Raises:
+        ValueError: If the model is of another kind.
+
+    Example:
+
+    >>> model = keras_vipa.applications.SegNet(3, "unit", width=2, depth=2)
+    >>> other = keras_vipa.amalgamation.renewed(model, seed=1)
+    >>> other.count_params() == model.count_params()
+    True
+    """
+    graphs.check(model, "To get new weights,")
+    checks.integer("seed", seed, 0)
+    new = keras.models.clone_model(model)
+    for number, variable in enumerate(new.trainable_variables):
+        if len(variable.shape) > 1:
+            initializer = keras.initializers.HeNormal(1000 * seed + number)
+            variable.assign(initializer(variable.shape))
+    return new

@@ -1,5 +1,6 @@
 """Networks to call, and trained weights."""
 
+from keras_vipa.applications.bottleneck_net import BottleneckNet
 from keras_vipa.applications.din import DIN
 from keras_vipa.applications.din import DINTrainer
 from keras_vipa.applications.din import StylePairs
@@ -12,6 +13,7 @@ from keras_vipa.applications.weights import load_model
 from keras_vipa.applications.weights import save_float16
 
 __all__ = [
+    "BottleneckNet",
     "DIN",
     "DINTrainer",
     "SceneEncoders",

@@ -15,6 +15,7 @@ from keras_vipa.utils.files import written_beside
 
 _RECIPE = "python recipes/amalgamate_layerwise.py --train-teachers"
 _GARMENTS = "python recipes/amalgamate_common_feature.py --train-teachers"
+_ROOMS = "python recipes/amalgamate_branching.py --train-teachers"
 _PEOPLE = "python recipes/amalgamate_adaptive.py --train-teachers"
 
 # Name -> what is known of it; the cards are in saved_models/README.md.
@@ -114,6 +115,30 @@ WEIGHTS = {
         "parameters": 58938,
         "command": _PEOPLE,
         "test_accuracy": {"mouth": 0.2919},
+    },
+    "rooms_parsing": {
+        "file": "rooms_parsing.keras",
+        "sha256": "95cd30edb36aae69cbc1776c038b59e1"
+        "96e48d3209c290764220f1fceac8b2f2",
+        "parameters": 125355,
+        "command": _ROOMS,
+        "test_scores": {"miou": 0.3357, "pixel_accuracy": 0.6819},
+    },
+    "rooms_depth": {
+        "file": "rooms_depth.keras",
+        "sha256": "b35ca348c55ad78cbb3f7961b2e1bd4e"
+        "fb25260e8a146e9ffaaeefd7aad78190",
+        "parameters": 123905,
+        "command": _ROOMS,
+        "test_scores": {"abs_rel": 0.1667, "rmse": 0.5999},
+    },
+    "rooms_normals": {
+        "file": "rooms_normals.keras",
+        "sha256": "bc4de2543c6c7985af246a8cda7161e9"
+        "f0b0b32dac75b2c344de4d0869bb0898",
+        "parameters": 124195,
+        "command": _ROOMS,
+        "test_scores": {"mean_angle": 23.191, "within_30": 0.7227},
     },
     "din_mobile": {
         "file": "din_mobile.weights.h5",

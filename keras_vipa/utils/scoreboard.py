@@ -38,7 +38,7 @@ class Scoreboard:
         self.common = common
         self.rows = []
 
-    def add(self, model, outputs, parameters, seconds=None, part=None):
+    def add(self, model, outputs, parameters, seconds=None, part=None, **more):
         """Score what a model returns, as a new row.
 
         Args:
@@ -48,6 +48,7 @@ class Scoreboard:
             seconds: float. What its training took.
             part: integer. The only part that the model knows: all other
                 numbers become `None`.
+            **more: further entries of this row.
         """
         scores = self.score(outputs)
         if part is not None:
@@ -60,6 +61,7 @@ class Scoreboard:
                 "parameters": parameters,
                 "ratio": parameters / (self.reference or parameters),
                 "seconds": seconds,
+                **more,
             }
         )
 
@@ -76,7 +78,7 @@ class Scoreboard:
             self.add(f"teacher_{part + 1}", outputs, size, part=part)
         self.add("concatenated", outputs, self.reference)
 
-    def add_model(self, name, model, inputs, start):
+    def add_model(self, name, model, inputs, start, **more):
         """Score a Keras model, as a new row.
 
         Args:
@@ -84,10 +86,11 @@ class Scoreboard:
             model: `keras.Model`.
             inputs: what it takes.
             start: float. When its training began, as `time.time()`.
+            **more: further entries of this row.
         """
         seconds = time.time() - start
         outputs = model.predict(inputs, verbose=0)
-        self.add(name, outputs, model.count_params(), seconds)
+        self.add(name, outputs, model.count_params(), seconds, **more)
 
 
 def _only(part, value):

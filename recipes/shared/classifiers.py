@@ -4,21 +4,18 @@ The task, which is a user's classifiers and pictures, or a data set with
 classifiers of its classes; a row for each teacher; results in one folder.
 """
 
-import keras
 import matplotlib.pyplot as plt
 import numpy as np
+from shared import seeds
 
 from keras_vipa import applications
 from keras_vipa import datasets
-from keras_vipa import export
 from keras_vipa import metrics
 from keras_vipa.utils import recipe
 from keras_vipa.utils import scoreboard
 from keras_vipa.utils import types
 
-LAST = "last_good_student.keras"
 FEW = 250
-WRITES = ["report.png", "student.keras", "student.tflite", LAST]
 
 
 class Task:
@@ -149,45 +146,20 @@ def run(args, task, run_seed, draw, columns=("parts", "joint")):
     Args:
         args: the parsed arguments.
         task: `Task`, or what has its `models`, `names` and `measures`.
-        run_seed: callable, `(args, seed, task, backup)` to the rows of a seed,
-            its amalgamator, and what `draw` takes; `backup` is a folder.
+        run_seed: callable, as `seeds.run` has it.
         draw: callable, `(axis, curves)`, the left part of `report.png`.
-        columns: tuple of strings. The scores of a row.
+        columns: tuple of strings. The scores of a row, in percent.
     """
-    results = []
-    with recipe.backup_folder(args) as backup:
-        for seed in args.seeds:
-            keras.utils.set_random_seed(seed)
-            try:
-                rows, last, curves = run_seed(args, seed, task, backup)
-            except FloatingPointError as error:
-                with recipe.results(args) as folder:
-                    error.model.student.save(folder / LAST)
-                raise
-            results += rows
-            if seed == args.seeds[0]:
-                first = last, curves
-        _write(args, task, results, *first, draw, columns)
-
-
-def _write(args, task, results, last, curves, draw, columns):
-    """Networks, summary as a table and a picture, and the report, together."""
-    factors = dict.fromkeys(columns, 100) | {"seconds": 1}
-    summary = scoreboard.summarize(results, scoreboard.OF_A_MODEL, factors)
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), layout="tight")
-    draw(axes[0], curves)
     label = f"{task.measures} in %"
-    scoreboard.draw_bars(axes[1], summary, columns, label)
-    with recipe.results(args) as folder:
-        if not (task.models or task.names):
-            for number, teacher in enumerate(last.teachers, 1):
-                teacher.save(folder / f"teacher_{number}.keras")
-        last.student.save(folder / "student.keras")
-        if keras.config.backend() == "tensorflow":
-            export.to_litert(last.student, folder / "student.tflite")
-        figure.savefig(folder / "report.png", dpi=120)
-        more = {"measures": task.measures, "summary": summary}
-        recipe.write_report(args, results, folder, curves=curves, **more)
+    task.columns = dict.fromkeys(columns, 100)
+
+    def figures(summary, _, curves):
+        figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), layout="tight")
+        draw(axes[0], curves)
+        scoreboard.draw_bars(axes[1], summary, columns, label)
+        return {"report.png": figure}
+
+    summary = seeds.run(args, task, run_seed, figures)
     print(f"{label}, mean and standard deviation over seeds")
     print(scoreboard.format_summary(summary, {"seconds": 0}))
     print(f"Written to {args.output}")

@@ -32,7 +32,6 @@ from latency import litert_runner
 from latency import onnx_runner
 from latency import peak_memory
 from latency import take_turns
-from macs import count_macs
 from magenta import magenta_files
 from magenta import onnx_counts
 
@@ -41,6 +40,7 @@ from keras_vipa import export
 from keras_vipa.applications import DIN
 from keras_vipa.utils import reports
 from keras_vipa.utils.images import fit_picture
+from keras_vipa.utils.macs import count_macs
 
 SIZES = (256, 384, 512)
 STYLE_SIZE = 256

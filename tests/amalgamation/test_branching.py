@@ -9,7 +9,7 @@ from test_case import TestCase
 
 from keras_vipa import losses
 from keras_vipa.amalgamation import BranchingAmalgamator
-from keras_vipa.amalgamation.branching.options import best_points
+from keras_vipa.amalgamation.branch_points import best_points
 from keras_vipa.amalgamation.branching.tree import read
 from keras_vipa.applications import SegNet
 
@@ -43,6 +43,12 @@ def make(models=None, kinds=None, **options):
     keras.utils.set_random_seed(0)
     models = models or teachers("parsing", "depth")
     return BranchingAmalgamator(models, kinds or TWO, **options)
+
+
+@keras.saving.register_keras_serializable(package="test_branching")
+def cubic(target, output):
+    """The mean over the channels of cubes of differences."""
+    return ops.mean(ops.abs(target - output) ** 3, axis=-1)
 
 
 def open_gates(amalgamator):
@@ -179,10 +185,10 @@ class TestFormula(TestCase):
     def test_the_least_loss_is_chosen(self):
         curve = [[3.0, 1.0, 2.0], [0.5, 0.7, 0.6], [2.0, 2.0, 1.0]]
         curve, weights = dict(zip(LOSSES, curve)), dict.fromkeys(LOSSES, 1.0)
-        keys = [(task,) for task in LOSSES]
+        keys = {task: [task] for task in LOSSES}
         assert best_points(curve, keys, weights) == [1, 0, 2]
         # A teacher of two tasks has one point, for their weighted sum.
-        keys = [("parsing", "depth"), ("normals",)]
+        keys = {"pair": ["parsing", "depth"], "normals": ["normals"]}
         assert best_points(curve, keys, weights) == [1, 2]
         assert best_points(curve, keys, {**weights, "depth": 100.0}) == [0, 2]
 
@@ -250,6 +256,43 @@ class TestTraining(TestCase):
         assert loaded.points == amalgamator.points
         assert loaded.curve == curve
         self.assert_all_close(dict(loaded.student(images())), dict(found))
+
+    def test_other_points_are_tried(self, tmp_path):
+        """From the same weights; they are not kept when blocks are trained."""
+        amalgamator = make(phase="blocks")
+        points = dict.fromkeys(TWO, 0)
+        trained = make(points=points)
+        amalgamator.points = points
+        amalgamator.set_phase("target")
+        trained.set_weights(amalgamator.get_weights())
+        for one, other in zip(
+            amalgamator.trainable_weights, trained.trainable_weights
+        ):
+            assert one.shape == other.shape
+        found = [dict(m.student(images())) for m in (amalgamator, trained)]
+        self.assert_all_close(*found)
+        amalgamator.points = dict.fromkeys(TWO, 2)
+        assert len(amalgamator.trainable_weights) < len(
+            trained.trainable_weights
+        )
+        with pytest.raises(ValueError, match="from 0 to 2"):
+            amalgamator.points = {"parsing": 3, "depth": 0}
+        # Given ones are kept.
+        for one, kept in ((amalgamator, None), (trained, [0, 0])):
+            one.save(tmp_path / "all.keras")
+            loaded = keras.saving.load_model(tmp_path / "all.keras")
+            assert loaded.points == one.points
+            assert loaded.given_points == kept
+
+    def test_a_loss_of_ones_own(self, tmp_path):
+        amalgamator = make(kinds={"parsing": cubic, "depth": "values"})
+        target, output = amalgamator(images(), training=False)["parsing"]
+        terms = amalgamator.loss_terms({}, {"parsing": (target, output)})
+        expected = np.abs(array(target) - array(output)) ** 3
+        self.assert_all_close(terms["parsing"], expected.mean(axis=-1))
+        amalgamator.save(tmp_path / "all.keras")
+        loaded = keras.saving.load_model(tmp_path / "all.keras")
+        assert loaded.task_losses == {"parsing": cubic, "depth": "values"}
 
     def test_offline(self):
         """The old teachers are not needed."""

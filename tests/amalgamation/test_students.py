@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from keras_vipa.amalgamation import new_student
+from keras_vipa.amalgamation import renewed
 
 
 @pytest.mark.parametrize("kind", ["separable", "residual", "plain"])
@@ -44,3 +45,24 @@ def test_errors():
     ):
         with pytest.raises(ValueError, match=message):
             new_student(*arguments)
+
+
+def test_renewed():
+    """Other kernels of the size that keeps the scale, vectors as in new
+    layers, and nothing that both have."""
+    model = new_student("residual", (8, 8, 3), 5, 20_000)
+    for weight in model.weights:
+        weight.assign(weight + 1.0)
+    before = [weight.copy() for weight in model.get_weights()]
+    one, same, other = (renewed(model, seed) for seed in (1, 1, 2))
+    for old, now in zip(before, model.get_weights()):
+        np.testing.assert_array_equal(old, now)
+    pairs = zip(one.get_weights(), same.get_weights(), other.get_weights())
+    for a, b, c in pairs:
+        np.testing.assert_array_equal(a, b)
+        assert np.array_equal(a, c) == (a.ndim < 2)
+        if a.size > 1000:
+            scale = np.sqrt(2 / a[..., 0].size)
+            assert a.std() == pytest.approx(scale, rel=0.1)
+    with pytest.raises(ValueError, match="must be a `keras.Model`"):
+        renewed("residual")

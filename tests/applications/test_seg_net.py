@@ -5,8 +5,12 @@ import numpy as np
 import pytest
 from test_case import TestCase
 
+from keras_vipa import datasets
 from keras_vipa import export
+from keras_vipa import metrics
 from keras_vipa.applications import SegNet
+from keras_vipa.applications import load_model
+from keras_vipa.applications.weights import WEIGHTS
 
 
 def images(height=16, width=24):
@@ -111,3 +115,19 @@ class TestSegNet(TestCase):
     def test_errors(self, options, message):
         with pytest.raises(ValueError, match=message):
             small(**options)
+
+
+@pytest.mark.parametrize("task", ["parsing", "depth", "normals"])
+def test_preset(task):
+    entry = WEIGHTS[f"rooms_{task}"]
+    model = load_model(f"rooms_{task}")
+    assert model.count_params() == entry["parameters"]
+    rooms = datasets.rooms("test")
+    found = model.predict(rooms.array(), verbose=0)
+    scores = {
+        "parsing": lambda: metrics.parsing_scores(rooms.labels, found),
+        "depth": lambda: metrics.depth_scores(rooms.depth, found[..., 0]),
+        "normals": lambda: metrics.normal_scores(rooms.normals, found),
+    }[task]()
+    for name, value in entry["test_scores"].items():
+        assert scores[name] == pytest.approx(value, rel=0.01)

@@ -25,6 +25,7 @@ EAGER = {
     "ablate_din",
     "ablate_pictures",
     "amalgamate_adaptive",
+    "amalgamate_branching",
     "amalgamate_common_feature",
     "check_strokes",
     "compare_calibrations",

@@ -8,31 +8,26 @@ import types
 import keras
 from keras import ops
 
-from keras_vipa.amalgamation.amalgamator import Amalgamator
+from keras_vipa.amalgamation.branch_points import BranchPointAmalgamator
 from keras_vipa.amalgamation.branching.options import LOSSES
-from keras_vipa.amalgamation.branching.options import SCHEDULES
-from keras_vipa.amalgamation.branching.options import best_points
 from keras_vipa.amalgamation.branching.options import checked_losses
-from keras_vipa.amalgamation.branching.options import checked_points
 from keras_vipa.amalgamation.branching.options import checked_teachers
 from keras_vipa.amalgamation.branching.options import key_of
+from keras_vipa.amalgamation.branching.options import tasks_of
 from keras_vipa.amalgamation.branching.tree import Branch
 from keras_vipa.amalgamation.branching.tree import Net
 from keras_vipa.amalgamation.branching.tree import check_blocks
 from keras_vipa.amalgamation.branching.tree import enter_at
 from keras_vipa.amalgamation.branching.tree import read
-from keras_vipa.amalgamation.branching.tree import renewed
 from keras_vipa.amalgamation.inputs import check_augmentation
 from keras_vipa.amalgamation.inputs import check_teachers
 from keras_vipa.amalgamation.inputs import check_weights
+from keras_vipa.amalgamation.students import renewed
 from keras_vipa.layers import ChannelGate
-from keras_vipa.utils import checks
-
-RATE = 3e-3
 
 
 @keras.saving.register_keras_serializable(package="keras_vipa")
-class BranchingAmalgamator(Amalgamator):
+class BranchingAmalgamator(BranchPointAmalgamator):
     """One network that sees all that its teachers see, pixel by pixel.
 
     Teachers are encoder-decoders of equal blocks, each of other tasks. Labels
@@ -91,7 +86,8 @@ class BranchingAmalgamator(Amalgamator):
         student: functional `keras.Model`, images to a dict, task -> map, with
             the branch points that have been chosen; before that, with the last
             ones.
-        points: dict, key of `teachers` -> integer; `None` before.
+        points: dict, key of `teachers` -> integer; `None` before. May be set,
+            to try others in phase `"target"`.
         curve: dict, task -> list of `L_i^n`, one for each `n`.
 
     Raises:
@@ -131,10 +127,6 @@ class BranchingAmalgamator(Amalgamator):
         CVPR 2019. https://arxiv.org/abs/1904.10167
     """
 
-    backup_seconds = 20
-    # Images that branch points are found from.
-    looks_at = 500
-
     def __init__(
         self,
         teachers,
@@ -151,35 +143,36 @@ class BranchingAmalgamator(Amalgamator):
     ):
         teachers = checked_teachers(teachers)
         models = check_teachers(list(teachers.values()), 2)
-        checks.choice("schedule", schedule, SCHEDULES)
         check_augmentation(augmentation)
         nets = [
-            read(model, list(key), f"teacher_{number}")
+            read(model, tasks_of(key), f"teacher_{number}")
             for number, (key, model) in enumerate(teachers.items(), 1)
         ]
-        count = len(nets[0].encoder)
-        tasks = [task for key in teachers for task in key]
-        terms = check_weights(weights, dict.fromkeys(tasks, 1.0), tasks)
+        branches = {key: tasks_of(key) for key in teachers}
+        tasks = [task for found in branches.values() for task in found]
+        weights = check_weights(weights, dict.fromkeys(tasks, 1.0), tasks)
         losses = checked_losses(losses, tasks)
-        points = checked_points(points, list(teachers), count)
-        names = ["blocks"]
-        if schedule == "stepwise":
-            names = [f"block_{place + 1}" for place in range(count)]
-        phases = {name: terms for name in (*names, "target")}
-        self.learning_rates = dict.fromkeys(phases, RATE)
-        super().__init__(models, phases, seed, white, **kwargs)
-        self.keys, self.tasks, self.count = list(teachers), tasks, count
-        self.task_losses, self.schedule = losses, schedule
-        self.augmentation = augmentation
-        self.given_points = points
+        super().__init__(
+            models,
+            branches,
+            range(len(nets[0].encoder)),
+            weights,
+            points,
+            schedule,
+            seed,
+            white,
+            **kwargs,
+        )
+        self.task_losses, self.augmentation = losses, augmentation
         self.trunk = student
         if student is None:
             # Of one task.
             alike = min(models, key=lambda model: len(model.outputs))
             self.trunk = renewed(alike, seed)
         self._add_layers(nets, seed)
-        self._add_state()
-        self.set_phase(phase or ("target" if points else names[0]))
+        self.set_phase(
+            phase or ("target" if points else next(iter(self.phases)))
+        )
         self.build(self.trunk.input_shape)
 
     def _add_layers(self, nets, seed):
@@ -188,52 +181,26 @@ class BranchingAmalgamator(Amalgamator):
         shapes = trunk.shapes()
         for number, net in enumerate(nets, 1):
             check_blocks(shapes, net.shapes(), f"teacher_{number}")
-        names = ["_".join(key) for key in self.keys]
+        names = ["_".join(tasks) for tasks in self.plan.branches.values()]
         copies = [net.root.copied(name) for net, name in zip(nets, names)]
         # What is made of layers, beside the layers, of which Keras keeps track.
         self.nets = types.SimpleNamespace(
-            trunk=trunk,
-            teachers=nets,
-            copies=copies,
-            target=None,
-            student=None,
-            sample=None,
+            trunk=trunk, teachers=nets, copies=copies, target=None, student=None
         )
         self.copied_layers = [copy.layers() for copy in copies]
+        count = len(self.plan.places)
         self.gates = [
             [
                 self._gate(f"{name}_gate", seed + place, shape)
                 for place, shape in enumerate(shapes)
             ]
-            for name, seed in zip(names, itertools.count(seed, self.count))
+            for name, seed in zip(names, itertools.count(seed, count))
         ]
 
     def _gate(self, name, seed, shape):
         gate = ChannelGate(seed=seed, name=name, dtype=self.dtype_policy)
         gate.build(shape)
         return gate
-
-    def _add_state(self):
-        """Losses of all places, what is chosen, and what is tried."""
-
-        def variable(name, shape, value, dtype):
-            return self.add_weight(
-                shape=shape,
-                initializer=keras.initializers.Constant(value),
-                trainable=False,
-                dtype=dtype,
-                name=name,
-            )
-
-        self.losses_seen = variable(
-            "losses_seen", (len(self.tasks), self.count), 0.0, "float32"
-        )
-        self.chosen = variable("chosen", (len(self.keys),), -1, "int32")
-        if self.given_points:
-            self.chosen.assign(self.given_points)
-        # A place for all teachers; -1 for random ones.
-        self.place = variable("place", (), -1, "int32")
-        self.seeds = keras.random.SeedGenerator(self.seed)
 
     def build(self, input_shape=None):
         if self.augmentation is not None and not self.augmentation.built:
@@ -245,26 +212,14 @@ class BranchingAmalgamator(Amalgamator):
         return self.trunk.input_shape[1:]
 
     @property
-    def points(self):
-        found = ops.convert_to_numpy(self.chosen).tolist()
-        if min(found) < 0:
-            return None
-        return {key_of(key): n for key, n in zip(self.keys, found)}
-
-    @property
-    def curve(self):
-        found = ops.convert_to_numpy(self.losses_seen).tolist()
-        return dict(zip(self.tasks, found))
-
-    @property
     def student(self):
         places = tuple((self.points or {}).values())
-        places = places or (self.count - 1,) * len(self.keys)
+        places = places or (self.plan.places[-1],) * len(self.teachers)
         known = self.nets.student
         if known is None or known[0] != places:
             image = keras.Input(self.trunk.input_shape[1:], name="image")
             outputs = self._target(places).run(image)
-            outputs = {task: outputs[task] for task in self.tasks}
+            outputs = {task: outputs[task] for task in self.terms}
             model = keras.Model(image, outputs, name="student")
             self.nets.student = known = places, model
         return known[1]
@@ -279,68 +234,31 @@ class BranchingAmalgamator(Amalgamator):
         blocks = trunk.root.blocks[: max(places)]
         return Net(trunk.encoder, Branch(0, None, blocks, None, branches))
 
-    def set_phase(self, phase):
-        super().set_phase(phase)
-        self.trunk.trainable = True
-        for layers in (*self.copied_layers, *self.gates):
-            for layer in layers:
-                layer.trainable = False
-        blocks = self.nets.trunk.root.blocks
-        if phase == "target":
-            if self.points is None:
-                raise ValueError(
-                    "Branch points are not known yet: train the phases of the "
-                    "blocks with `fit_stages`, or give `points`."
-                )
-            self.nets.target = self._target(tuple(self.points.values()))
-            used = [
-                x for b in self.nets.target.root.branches for x in b.layers()
-            ]
-            last = len(self.nets.target.root.blocks)
-        else:
-            places = self._places()
-            used = [gates[place] for gates in self.gates for place in places]
-            last = places[-1]
-        for layer in used:
-            layer.trainable = True
-        for block in blocks[last:]:
-            block.trainable = False
+    def student_layers(self):
+        trunk = self.nets.trunk
+        rest = [x for part in (self.copied_layers, self.gates) for x in part]
+        layers = [*trunk.encoder, *trunk.root.blocks]
+        return layers + [layer for part in rest for layer in part]
 
-    def _places(self):
-        """The places that a phase of the blocks is about."""
-        number = self.phase.removeprefix("block_")
-        return [int(number) - 1] if number.isdigit() else [*range(self.count)]
+    def target_layers(self, points):
+        self.nets.target = self._target(points)
+        return [*self.nets.trunk.encoder, *self.nets.target.root.layers()]
 
-    def look_at(self, images, batch_size):
-        self.nets.sample = images, batch_size
-
-    def finish_phase(self):
-        """Find the losses of the places, and then the branch points."""
-        if self.phase == "target":
-            return
-        images, batch_size = self.nets.sample
-        options = {"batch_size": batch_size, "verbose": 0, "return_dict": True}
-        seen = ops.convert_to_numpy(self.losses_seen).copy()
-        for place in self._places():
-            self.place.assign(place)
-            logs = self.evaluate(images, **options)
-            seen[:, place] = [logs[task] for task in self.tasks]
-        self.place.assign(-1)
-        self.losses_seen.assign(seen)
-        if self._places()[-1] == self.count - 1 and not self.given_points:
-            of_tasks = dict(zip(self.tasks, seen))
-            weights = self.phases["target"]
-            self.chosen.assign(best_points(of_tasks, self.keys, weights))
+    def block_layers(self, places):
+        trunk = self.nets.trunk
+        layers = [*trunk.encoder, *trunk.root.blocks[: places[-1]]]
+        return layers + [g[place] for g in self.gates for place in places]
 
     def feature_names(self):
-        return () if self.augmentation is not None else self.tasks
+        return () if self.augmentation is not None else self.terms
 
     def frozen_features(self, inputs):
         """The teachers' maps, by task."""
         found = {}
-        for key, teacher in zip(self.keys, self.teachers):
+        for tasks, teacher in zip(self.plan.branches.values(), self.teachers):
             outputs = teacher(inputs["images"], training=False)
-            found |= outputs if isinstance(outputs, dict) else {key[0]: outputs}
+            is_dict = isinstance(outputs, dict)
+            found |= outputs if is_dict else {tasks[0]: outputs}
         return found
 
     def call(self, inputs, training=None):
@@ -352,12 +270,12 @@ class BranchingAmalgamator(Amalgamator):
             found = self._mimicked(images, training)
         return {
             task: (ops.stop_gradient(features[task]), found[task])
-            for task in self.tasks
+            for task in self.terms
         }
 
     def _mimicked(self, images, training):
         """What the rest of each teacher makes of the student's features."""
-        trunk, places = self.nets.trunk, self._places()
+        trunk, places = self.nets.trunk, self.phase_places()
         x, indices = trunk.encode(images, training=training)
         features = [x]
         for block, kept in zip(trunk.root.blocks[: places[-1]], indices):
@@ -373,15 +291,9 @@ class BranchingAmalgamator(Amalgamator):
                 found |= rest.run(gated, indices, training=False)
                 continue
             gated = [gate(x) for gate, x in zip(gates, features)]
-            enter = functools.partial(enter_at, self._random_place(), gated)
+            enter = functools.partial(enter_at, self.random_place(), gated)
             found |= net.root.run(gated[0], indices, enter, training=False)
         return found
-
-    def _random_place(self):
-        """A place for one teacher in one step, or the one that is tried."""
-        chosen = keras.random.randint((), 0, self.count, seed=self.seeds)
-        place = ops.convert_to_tensor(self.place)
-        return ops.where(place < 0, chosen, place)
 
     def loss_terms(self, inputs, outputs):
         return {
@@ -396,13 +308,16 @@ class BranchingAmalgamator(Amalgamator):
         return {
             **super().get_config(),
             "teachers": [
-                [list(key), serialize(model)]
-                for key, model in zip(self.keys, self.teachers)
+                [tasks, serialize(model)]
+                for tasks, model in zip(
+                    self.plan.branches.values(), self.teachers
+                )
             ],
             "losses": serialize(dict(self.task_losses)),
             "student": serialize(self.trunk),
             "weights": self.phases["target"],
-            "points": self.points and list(self.points.values()),
+            "points": self.given_points,
+            "chosen": self.points and list(self.points.values()),
             "schedule": self.schedule,
             "augmentation": serialize(self.augmentation),
             "phase": self.phase,
@@ -413,16 +328,15 @@ class BranchingAmalgamator(Amalgamator):
     @classmethod
     def from_config(cls, config):
         load = keras.saving.deserialize_keras_object
-        keys = [key_of(tuple(key)) for key, _ in config["teachers"]]
+        keys = [key_of(tasks) for tasks, _ in config["teachers"]]
         models = [load(model) for _, model in config["teachers"]]
-        points = config["points"] and dict(zip(keys, config["points"]))
-        return cls(
-            **{
+        return cls.restored(
+            keys,
+            {
                 **config,
                 "teachers": dict(zip(keys, models)),
                 "losses": load(config["losses"]),
                 "student": load(config["student"]),
-                "points": points,
                 "augmentation": load(config["augmentation"]),
-            }
+            },
         )

@@ -1,6 +1,5 @@
 """What the branching amalgamator is told, checked."""
 
-import numpy as np
 from keras import ops
 
 from keras_vipa.losses import cosine_error
@@ -8,8 +7,6 @@ from keras_vipa.losses import scale_invariant_error
 from keras_vipa.losses import soft_cross_entropy
 from keras_vipa.losses import squared_error
 from keras_vipa.utils import checks
-
-SCHEDULES = ("random", "stepwise")
 
 
 def hard_cross_entropy(target, output):
@@ -42,12 +39,12 @@ def tasks_of(key):
 
 
 def key_of(tasks):
-    """The key of a teacher, of a tuple of its tasks."""
-    return tasks[0] if len(tasks) == 1 else tasks
+    """The key of a teacher, of a list of its tasks."""
+    return tasks[0] if len(tasks) == 1 else tuple(tasks)
 
 
 def checked_teachers(teachers):
-    """Dict, tuple of tasks -> model, if it is one of different tasks."""
+    """Dict, key of tasks -> model, if it is one of different tasks."""
     if not isinstance(teachers, dict) or len(teachers) < 2:
         rule = "`teachers` must be a dict, task -> model, of at least two"
         checks.fail(rule, "teachers", teachers)
@@ -56,7 +53,7 @@ def checked_teachers(teachers):
     if len(set(names)) != len(tasks):
         rule = "Tasks of `teachers` must be different names"
         checks.fail(rule, "tasks", tasks)
-    return {tuple(tasks_of(key)): model for key, model in teachers.items()}
+    return {key_of(tasks_of(key)): model for key, model in teachers.items()}
 
 
 def checked_losses(losses, tasks):
@@ -68,36 +65,3 @@ def checked_losses(losses, tasks):
         if not callable(loss):
             checks.choice(f"losses['{task}']", loss, LOSSES)
     return {task: losses[task] for task in tasks}
-
-
-def checked_points(points, keys, count):
-    """List of integers, one a teacher, or `None`."""
-    if points is None:
-        return None
-    places = dict(points) if isinstance(points, dict) else {}
-    found = [places.get(key_of(key)) for key in keys]
-    is_known = all(checks.is_integer(n, 0) and n < count for n in found)
-    if len(places) != len(keys) or not is_known:
-        rule = (
-            "`points` must be a dict, for each key of `teachers` an integer "
-            f"from 0 to {count - 1}"
-        )
-        checks.fail(rule, "points", points)
-    return found
-
-
-def best_points(losses, keys, weights):
-    """For each teacher the place of its least loss.
-
-    Args:
-        losses: dict, task -> list of floats, one for each place.
-        keys: list of tuples, the tasks of each teacher.
-        weights: dict, task -> float.
-
-    Returns:
-        List of integers.
-    """
-    return [
-        int(np.argmin(sum(weights[t] * np.array(losses[t]) for t in key)))
-        for key in keys
-    ]

@@ -277,13 +277,3 @@ def enter_at(chosen, gated, place, x):
     maps are small there; a conditional ends the process under XLA.
     """
     return ops.where(chosen == place, gated[place], x)
-
-
-def renewed(model, seed):
-    """The layers of a model with new weights."""
-    new = keras.models.clone_model(model)
-    for number, variable in enumerate(new.trainable_variables):
-        if len(variable.shape) > 1:
-            initializer = keras.initializers.HeNormal(1000 * seed + number)
-            variable.assign(initializer(variable.shape))
-    return new

@@ -7,46 +7,42 @@ from keras import layers
 from keras import ops
 
 from keras_vipa.applications import DIN
-
-
-@pytest.fixture(scope="module")
-def count_macs(load_recipe):
-    return load_recipe("macs").count_macs
+from keras_vipa.utils.macs import count_macs
 
 
 @pytest.mark.tensorflow
 class TestCount:
-    def test_dense(self, count_macs):
+    def test_dense(self):
         assert count_macs(layers.Dense(3), (4, 5)) == 4 * 3 * 5
 
-    def test_dense_on_a_map(self, count_macs):
+    def test_dense_on_a_map(self):
         assert count_macs(layers.Dense(3), (2, 6, 7, 5)) == 2 * 6 * 7 * 3 * 5
 
-    def test_convolution(self, count_macs):
+    def test_convolution(self):
         outputs = 8 * 8 * 6
         assert count_macs(layers.Conv2D(6, 3), (1, 10, 10, 4)) == (
             outputs * 3 * 3 * 4
         )
 
-    def test_batch(self, count_macs):
+    def test_batch(self):
         outputs = 7 * 8 * 8 * 6
         assert count_macs(layers.Conv2D(6, 3), (7, 10, 10, 4)) == (
             outputs * 3 * 3 * 4
         )
 
-    def test_strided_convolution(self, count_macs):
+    def test_strided_convolution(self):
         # Positions 0, 2, 4 and 6 of nine; of five columns 0 and 2.
         outputs = 4 * 2 * 6
         layer = layers.Conv2D(6, (3, 2), strides=2)
         assert count_macs(layer, (1, 9, 5, 4)) == outputs * 3 * 2 * 4
 
-    def test_depthwise_convolution(self, count_macs):
+    def test_depthwise_convolution(self):
         outputs = 8 * 8 * (4 * 2)
         layer = layers.DepthwiseConv2D(3, depth_multiplier=2)
         assert count_macs(layer, (1, 10, 10, 4)) == outputs * 3 * 3
 
     @pytest.mark.parametrize("transposed", [False, True])
-    def test_matrix_product(self, count_macs, transposed):
+    def test_matrix_product(self, transposed):
         def product(inputs):
             left, right = inputs
             if transposed:
@@ -56,7 +52,7 @@ class TestCount:
         shape = (2, 5, 3) if transposed else (2, 3, 5)
         assert count_macs(product, shape, (2, 5, 7)) == 2 * 3 * 7 * 5
 
-    def test_rest_is_not_counted(self, count_macs):
+    def test_rest_is_not_counted(self):
         model = keras.Sequential(
             [
                 layers.BatchNormalization(),
@@ -67,7 +63,7 @@ class TestCount:
         )
         assert count_macs(model, (1, 8, 8, 3)) == 0
 
-    def test_nested_functional_model(self, count_macs):
+    def test_nested_functional_model(self):
         inner = keras.Input((8, 8, 4))
         inner = keras.Model(inner, layers.Conv2D(4, 1)(inner), name="inner")
         image, vector = keras.Input((8, 8, 4)), keras.Input((5,))
@@ -79,7 +75,7 @@ class TestCount:
         )
 
 
-def test_another_backend(count_macs, monkeypatch):
+def test_another_backend(monkeypatch):
     monkeypatch.setattr(keras.config, "backend", lambda: "jax")
     with pytest.raises(RuntimeError, match="on TensorFlow"):
         count_macs(layers.Dense(3), (4, 5))
@@ -89,12 +85,12 @@ def test_another_backend(count_macs, monkeypatch):
 class TestDIN:
     """What is counted is encoder, levels and decoder."""
 
-    def test_multiply_adds_of_mobile(self, count_macs):
+    def test_multiply_adds_of_mobile(self):
         content = DIN(features=tiny_features()).transfer_model(384, 384)
         macs = count_macs(content, (1, 384, 384, 3), (1, 975))
         assert 1.5e9 < macs <= 1.85e9
 
-    def test_multiply_adds_of_base(self, count_macs):
+    def test_multiply_adds_of_base(self):
         """Those of the layer table, with two depthwise 3x3 DIN."""
         content = DIN("base", features=tiny_features()).transfer_model(512, 512)
         macs = count_macs(content, (1, 512, 512, 3), (1, 1295))
