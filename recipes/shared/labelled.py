@@ -12,6 +12,7 @@ def fit(
     rate=3e-3,
     shift=0.0,
     fill_mode="nearest",
+    loss=None,
 ):
     """Train a classifier with Adam, whose rate falls to 0 as a cosine.
 
@@ -25,13 +26,15 @@ def fit(
         rate: float. Learning rate at the beginning.
         shift: float. By how much of their sides images are moved at most.
         fill_mode: string. What comes in then, as for `RandomTranslation`.
+        loss: `keras.Loss`, or a dict of such. Defaults to the cross-entropy of
+            one class.
 
     Returns:
         The model, which does not keep the state of the optimizer.
     """
     moved = keras.layers.RandomTranslation(shift, shift, fill_mode)
     whole = keras.Sequential([keras.Input(images.shape[1:]), moved, model])
-    losses = keras.tree.map_structure(_cross_entropy, targets)
+    losses = loss or keras.tree.map_structure(_cross_entropy, targets)
     rate = keras.optimizers.schedules.CosineDecay(rate, steps)
     whole.compile(keras.optimizers.Adam(rate), losses, jit_compile=False)
     epochs = -(-steps // -(-len(images) // batch_size))

@@ -7,7 +7,11 @@ from keras import ops
 from test_case import TestCase
 
 from keras_vipa import export
+from keras_vipa import metrics
 from keras_vipa.applications import BottleneckNet
+from keras_vipa.applications import load_model
+from keras_vipa.applications.weights import WEIGHTS
+from keras_vipa.datasets import people
 
 
 def images():
@@ -108,3 +112,24 @@ class TestUnits(TestCase):
 def test_errors(changes, message):
     with pytest.raises(ValueError, match=message):
         small(**changes)
+
+
+# Of the recipe, by what the two know.
+WANTED = {
+    "attributes_1": "headgear,long hair,glasses,open jacket,pattern",
+    "attributes_2": "long hair,glasses,dark glasses,dark skin,long coat",
+}
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_preset(name):
+    entry, model = WEIGHTS[name], load_model(name)
+    assert model.count_params() == entry["parameters"]
+    test, known = people("test"), entry["labels"].split(",")
+    found = model.predict(test.array(), verbose=0)
+    every, wanted = test.class_names["attributes"], WANTED[name].split(",")
+    right = test.y("attributes")[:, [every.index(k) for k in wanted]]
+    found = found[:, [known.index(k) for k in wanted]]
+    score = metrics.mean_average_precision(right, found)
+    expected = entry["test_scores"]["map_wanted"]
+    assert score == pytest.approx(expected, abs=2e-3)

@@ -19,6 +19,9 @@ from keras_vipa.applications.weights import load_weights
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "small_conv_net.json"
+NETWORKS = sorted(
+    name for name, entry in WEIGHTS.items() if entry["file"].endswith(".keras")
+)
 CLASSIFIERS = sorted(
     name for name, entry in WEIGHTS.items() if "test_accuracy" in entry
 )
@@ -122,7 +125,7 @@ class TestWeights:
         with pytest.raises(ValueError) as error:
             load(**options)
         assert str(error.value) == (
-            f"Weights must be one of {CLASSIFIERS}, or for a network the "
+            f"Weights must be one of {NETWORKS}, or for a network the "
             "path of a .weights.h5 file. Received: 'mnist'"
         )
 

@@ -27,6 +27,7 @@ EAGER = {
     "amalgamate_adaptive",
     "amalgamate_branching",
     "amalgamate_common_feature",
+    "amalgamate_filtered",
     "check_strokes",
     "compare_calibrations",
     "rank_transferability",

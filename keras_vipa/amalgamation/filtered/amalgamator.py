@@ -284,6 +284,25 @@ class FilteredAmalgamator(BranchPointAmalgamator):
             found.append(ops.take(logits, rows, axis=-1))
         return found
 
+    def teacher_probabilities(self, images, batch_size=256):
+        """What the teachers say of the wanted labels, the targets.
+
+        Args:
+            images: float array `(n, height, width, channels)`.
+            batch_size: integer. Images in a batch.
+
+        Returns:
+            Array `(n, wanted)` in [0, 1]: the mean over the teachers that know
+            a label.
+        """
+        checks.integer("batch_size", batch_size)
+        said = [
+            ops.sigmoid(model.predict(images, batch_size, verbose=0))
+            for model in self.teachers
+        ]
+        found = mean_said(said, self.labels, self.wanted)
+        return ops.convert_to_numpy(found)
+
     def student_layers(self):
         parts = [*self.copied_layers, *self.gates]
         return self.nets.trunk.layers() + [x for part in parts for x in part]

@@ -1,0 +1,165 @@
+"""Networks that say which attributes people have, or a user's, and pictures."""
+
+import json
+import pathlib
+
+import keras
+import numpy as np
+from shared.classifiers import few_of
+from shared.labelled import fit
+
+from keras_vipa import applications
+from keras_vipa import datasets
+from keras_vipa import metrics
+from keras_vipa.utils import recipe
+from keras_vipa.utils.scoreboard import Scoreboard
+
+KNOWN = (
+    "headgear,long hair,tied hair,fair hair,dark hair,glasses,closed eyes,"
+    "light skin,open jacket,pattern,blue trousers".split(","),
+    "long hair,glasses,animal ears,short hair,bright hair,dark glasses,"
+    "dark skin,long coat,overalls,brown trousers,white shoes".split(","),
+)
+WANTED = (
+    "headgear,long hair,glasses,dark glasses,dark skin,open jacket,long coat,"
+    "pattern".split(",")
+)
+NAMES = ["attributes_1", "attributes_2"]
+LABELLED, LABELS, STEPS, WIDTH, UNITS = 3000, 300, 800, 8, (1, 2, 2)
+
+
+class Task:
+    """Teachers, labels and pictures: drawn people, or the user's.
+
+    Attributes:
+        known: list of tuples of labels, of each teacher.
+        wanted: list of labels.
+        models: list of `keras.Model`; `None` if they are not the user's.
+        train: `ImageSet`, without labels.
+        test: `ImageSet`.
+    """
+
+    columns = {"parts": 100, "map_wanted": 100}
+
+    def __init__(self, args):
+        self.args, self.models, self.names = args, None, ()
+        if args.teachers:
+            if not args.images:
+                raise ValueError("--teachers need --images.")
+            self.known, self.models = read_teachers(args.teachers)
+            size = self.models[0].input_shape[1:3]
+            size = 32 if None in size else size
+            folder = args.images.removeprefix("folder:")
+            self.train, self.test = datasets.named(f"folder:{folder}", size)
+            every = [label for labels in self.known for label in labels]
+            self.wanted = args.wanted or list(dict.fromkeys(every))
+            return
+        if args.images not in (None, "people"):
+            raise ValueError(
+                "--dataset must be people, unless there are --teachers. "
+                f"Received: {args.images}"
+            )
+        args.images, self.wanted = "people", args.wanted or WANTED
+        self.known = [tuple(labels) for labels in KNOWN]
+        self.names = () if args.train_teachers else NAMES
+        whole = datasets.people("train")
+        self.labelled = whole.select(slice(LABELLED))
+        rest = whole.select(slice(LABELLED, None)), datasets.people("test")
+        self.train, self.test = few_of(args, rest)
+
+    def teachers(self, seed):
+        """Dict, labels -> the user's network, the package's, or a new one."""
+        models = self.models
+        if self.names:
+            models = [applications.load_model(name) for name in self.names]
+        if models is None:
+            models = [self._new_teacher(n, seed) for n in range(len(KNOWN))]
+        return dict(zip(self.known, models))
+
+    def _new_teacher(self, number, seed):
+        """A network that has seen few labels of its own."""
+        generator = np.random.default_rng([seed, number])
+        chosen = generator.choice(LABELLED, LABELS, replace=False)
+        few = self.labelled.select(chosen)
+        model = applications.BottleneckNet(
+            len(KNOWN[number]), WIDTH, UNITS, seed=10 * seed + number
+        )
+        steps = 2 if self.args.smoke else STEPS
+        right = labels_of(few, KNOWN[number])
+        loss = keras.losses.BinaryCrossentropy(from_logits=True)
+        more = {"shift": 1 / 16, "loss": loss}
+        return fit(model, few.array(), right, steps, 16, **more)
+
+    @property
+    def measures(self):
+        """What the scores are."""
+        what = "the teachers' decisions" if self.models else "the labels"
+        return f"mean average precision for {what}"
+
+    def board(self, amalgamator, x, seed):
+        """Scoreboard with a row for each teacher, and for all together.
+
+        Args:
+            amalgamator: `FilteredAmalgamator`.
+            x: array of test images.
+            seed: integer.
+        """
+        said = amalgamator.teacher_probabilities(x)
+        right = (
+            (said > 0.5).astype("uint8")
+            if self.models
+            else labels_of(self.test, self.wanted)
+        )
+        groups = [
+            [self.wanted.index(label) for label in self.wanted if label in key]
+            for key in self.known
+        ]
+
+        def score(scores):
+            parts = [mean_precision(right, scores, g) for g in groups]
+            whole = mean_precision(right, scores, range(len(self.wanted)))
+            return {"parts": parts, "map_wanted": whole}
+
+        board = Scoreboard(score, seed=seed)
+        board.add_teachers(amalgamator.teachers, said)
+        for row, model, labels in zip(
+            board.rows, amalgamator.teachers, self.known
+        ):
+            alone = np.full_like(said, np.nan)
+            own = model.predict(x, verbose=0)
+            for column, label in enumerate(self.wanted):
+                if label in labels:
+                    alone[:, column] = own[:, labels.index(label)]
+            number = board.rows.index(row)
+            part = groups[number]
+            row["parts"][number] = mean_precision(right, alone, part)
+        return board
+
+
+def mean_precision(right, scores, columns):
+    """Of some labels; `None` where nobody has one of them."""
+    columns = [c for c in columns if (right[:, c] == 1).any()]
+    if not columns:
+        return None
+    return metrics.mean_average_precision(right[:, columns], scores[:, columns])
+
+
+def labels_of(people, names):
+    """Multi-hot array of some attributes."""
+    every = people.class_names["attributes"]
+    columns = [every.index(name) for name in names]
+    return people.y("attributes")[:, columns]
+
+
+def read_teachers(path):
+    """Labels and models of a JSON file."""
+    path = pathlib.Path(path)
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        known = [tuple(entry["labels"]) for entry in entries]
+        files = [path.parent / entry["model"] for entry in entries]
+    except (json.JSONDecodeError, TypeError, KeyError) as error:
+        raise ValueError(
+            f"{path} is not a list of teachers as --help shows it: {error}"
+        ) from error
+    return known, [recipe.read_model(file) for file in files]
