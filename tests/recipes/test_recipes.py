@@ -63,10 +63,15 @@ def test_there_are_recipes():
     assert RECIPES
 
 
+# What another test runs whole, with smaller networks of a user's.
+TRIED_ELSEWHERE = ("amalgamate_branching", "amalgamate_filtered")
+
+
 def marked(path):
     """Benchmarks trace dozens of steps, and tell nothing but their times; the
     parts of `ablate_pictures` are those of studies that are tried."""
-    is_slow = path.stem.startswith(("benchmark_", "ablate_pictures"))
+    names = "benchmark_", "ablate_pictures", "ablate_branching"
+    is_slow = path.stem.startswith((*names, *TRIED_ELSEWHERE))
     marks = [pytest.mark.slow] if is_slow else []
     return pytest.param(path, id=path.stem, marks=marks)
 
