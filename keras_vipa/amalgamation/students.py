@@ -202,6 +202,10 @@ def renewed(model, seed=0):
     graphs.check(model, "To get new weights,")
     checks.integer("seed", seed, 0)
     new = keras.models.clone_model(model)
+    # A frozen model would keep the weights of its own seed. Toggled, since a
+    # copy that is marked as trainable may have frozen layers.
+    new.trainable = False
+    new.trainable = True
     for number, variable in enumerate(new.trainable_variables):
         if len(variable.shape) > 1:
             initializer = keras.initializers.HeNormal(1000 * seed + number)

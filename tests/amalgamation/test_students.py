@@ -64,5 +64,11 @@ def test_renewed():
         if a.size > 1000:
             scale = np.sqrt(2 / a[..., 0].size)
             assert a.std() == pytest.approx(scale, rel=0.1)
+    # Frozen or not: they are there to be trained.
+    model.trainable = False
+    frozen = renewed(model, 1)
+    assert len(frozen.trainable_weights) == len(one.trainable_weights)
+    for a, b in zip(one.get_weights(), frozen.get_weights()):
+        np.testing.assert_array_equal(a, b)
     with pytest.raises(ValueError, match="must be a `keras.Model`"):
         renewed("residual")
