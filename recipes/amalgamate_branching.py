@@ -46,6 +46,7 @@ import numpy as np
 from shared import room_pictures
 from shared import scenes
 from shared import seeds
+from shared.curves import draw_places
 
 from keras_vipa import training
 from keras_vipa.amalgamation import BranchingAmalgamator
@@ -193,17 +194,15 @@ def draw(task):
             figsize=(3.6 * (1 + len(shown)), 4.4),
             layout="tight",
         )
-        for name, values in curves["losses"].items():
-            least = min(values)
-            (line,) = axes[0].plot(np.array(values) / least, label=name)
-            place = int(np.argmin(values))
-            axes[0].plot(place, 1.0, "o", color=line.get_color())
+        relative = {
+            task: np.array(values) / min(values)
+            for task, values in curves["losses"].items()
+        }
+        draw_places(axes[0], made.plan.places, relative)
         axes[0].set(
             xlabel="block of the decoder where the branch begins",
             ylabel="loss relative to the least",
-            xticks=made.plan.places,
         )
-        axes[0].legend()
         for axis, key in zip(axes[1:], shown):
             rows = [row for row in summary if row[key]]
             scoreboard.draw_bars(axis, rows, [key], scenes.LABELS[key])

@@ -46,9 +46,9 @@ from keras_vipa.utils import recipe
 
 import keras
 import matplotlib.pyplot as plt
-import numpy as np
 from shared import attributes
 from shared import seeds
+from shared.curves import draw_places
 from shared.labelled import fit
 
 from keras_vipa import training
@@ -129,14 +129,8 @@ def draw(task):
 
     def figures(summary, made, curves):
         figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), layout="tight")
-        places = list(made.plan.places)
-        for name, values in curves["losses"].items():
-            (line,) = axes[0].plot(places, values, label=name)
-            best = int(np.argmin(values))
-            color = line.get_color()
-            axes[0].plot(places[best], values[best], "o", color=color)
-        axes[0].set(xlabel="units shared", ylabel="loss", xticks=places)
-        axes[0].legend()
+        draw_places(axes[0], made.plan.places, curves["losses"])
+        axes[0].set(xlabel="units shared", ylabel="loss")
         columns = list(task.columns)
         scoreboard.draw_bars(axes[1], summary, columns, "precision in %")
         return {"report.png": figure}

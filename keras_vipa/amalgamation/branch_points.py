@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_vipa.amalgamation.amalgamator import Amalgamator
+from keras_vipa.amalgamation.inputs import check_augmentation
 from keras_vipa.utils import checks
 
 SCHEDULES = ("random", "stepwise")
@@ -23,21 +24,26 @@ class BranchPointAmalgamator(Amalgamator):
 
     A method has `student_layers()`, all that may be trained; of these,
     `block_layers(places)` and `target_layers(points)`, what is trained in the
-    phases; and what `Amalgamator` asks for. In the phases of the blocks, it has
-    a branch begin at the `random_place()`.
+    phases; `student_outputs(image, points)`, of symbolic ones; and what
+    `Amalgamator` asks for. In the phases of the blocks, it has a branch begin
+    at the `random_place()`. Its constructor ends with `begin`.
 
     Args:
         teachers: list of `keras.Model`.
         branches: dict, what the user calls a branch -> list of its terms.
         places: range, of the places.
         weights: dict, term -> float.
+        trunk: functional `keras.Model`, of which the student has the beginning.
         points: dict, key of `branches` -> place, if they are not to be chosen.
         schedule: string, `"random"` or `"stepwise"`.
+        augmentation: `keras.Layer`, or `None`.
         seed: integer. Seed of random places, and of the order of the images.
         white: float. What white is in the images.
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
 
     Attributes:
+        student: functional `keras.Model`, with the points; before they are
+            known, with the last place of all.
         points: dict, key of `branches` -> place; `None` before.
         curve: dict, term -> list of `L_i^n`, one for each place.
     """
@@ -52,13 +58,16 @@ class BranchPointAmalgamator(Amalgamator):
         branches,
         places,
         weights,
+        trunk,
         points=None,
         schedule="random",
+        augmentation=None,
         seed=0,
         white=1.0,
         **kwargs,
     ):
         checks.choice("schedule", schedule, SCHEDULES)
+        check_augmentation(augmentation)
         points = checked_points(points, list(branches), places)
         names = ["blocks"]
         if schedule == "stepwise":
@@ -68,10 +77,15 @@ class BranchPointAmalgamator(Amalgamator):
         super().__init__(teachers, phases, seed, white, **kwargs)
         # Beside what Keras keeps track of.
         self.plan = types.SimpleNamespace(
-            branches=branches, places=places, images=None
+            branches=branches,
+            places=places,
+            images=None,
+            points=None,
+            student=(None, None),
         )
         self.terms = [term for terms in branches.values() for term in terms]
         self.schedule, self.given_points = schedule, points
+        self.augmentation, self.trunk = augmentation, trunk
         self._add_state()
 
     def _add_state(self):
@@ -96,6 +110,33 @@ class BranchPointAmalgamator(Amalgamator):
         # A place for all branches; -1 for random ones.
         self.place = variable("place", (), -1, "int32")
         self.seeds = keras.random.SeedGenerator(self.seed)
+
+    def begin(self, phase):
+        """Set the first phase, or the one that is asked for."""
+        first = "target" if self.given_points else next(iter(self.phases))
+        self.set_phase(phase or first)
+        self.build(self.trunk.input_shape)
+
+    def build(self, input_shape=None):
+        if self.augmentation is not None and not self.augmentation.built:
+            self.augmentation.build(input_shape)
+        self.built = True
+
+    @property
+    def _image_shape(self):
+        return self.trunk.input_shape[1:]
+
+    @property
+    def student(self):
+        places = tuple((self.points or {}).values())
+        places = places or (self.plan.places[-1],) * len(self.plan.branches)
+        known, model = self.plan.student
+        if known != places:
+            image = keras.Input(self._image_shape, name="image")
+            outputs = self.student_outputs(image, places)
+            model = keras.Model(image, outputs, name="student")
+            self.plan.student = places, model
+        return model
 
     @property
     def points(self):
@@ -171,6 +212,20 @@ class BranchPointAmalgamator(Amalgamator):
         place = ops.convert_to_tensor(self.place)
         return ops.where(place < 0, chosen, place)
 
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **super().get_config(),
+            "student": serialize(self.trunk),
+            "points": self.given_points,
+            "chosen": self.points and list(self.points.values()),
+            "schedule": self.schedule,
+            "augmentation": serialize(self.augmentation),
+            "phase": self.phase,
+            "seed": self.seed,
+            "white": self.white,
+        }
+
     @classmethod
     def restored(cls, keys, config):
         """One of a configuration, whose points were given or chosen.
@@ -180,6 +235,9 @@ class BranchPointAmalgamator(Amalgamator):
             config: dict of arguments; `points` and `chosen` are lists.
         """
         config = dict(config)
+        for name in ("student", "augmentation"):
+            loaded = keras.saving.deserialize_keras_object(config[name])
+            config[name] = loaded
         chosen, phase = config.pop("chosen"), config.pop("phase")
         if config["points"]:
             config["points"] = dict(zip(keys, config["points"]))

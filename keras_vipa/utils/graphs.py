@@ -82,6 +82,28 @@ def tensors(structure):
     return [x for x in flat if isinstance(x, keras.KerasTensor)]
 
 
+def consumers(graph):
+    """What is called on each tensor: its `id` -> list of `Call`, in order."""
+    found = {}
+    for call in graph.calls:
+        for x in tensors((call.args, call.kwargs)):
+            found.setdefault(id(x), []).append(call)
+    return found
+
+
+def copied(layer, prefix):
+    """A layer of the same kind with the same weights, under a longer name."""
+    name = f"{prefix}_{layer.name}"
+    if isinstance(layer, keras.Model):
+        new = keras.models.clone_model(layer)
+        new = keras.Model(new.input, new.output, name=name)
+    else:
+        new = type(layer).from_config({**layer.get_config(), "name": name})
+        new.build_from_config(layer.get_build_config())
+    new.set_weights(layer.get_weights())
+    return new
+
+
 def rebuild(model, call):
     """The model once more, with other calls in the place of its own.
 

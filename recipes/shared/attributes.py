@@ -1,11 +1,10 @@
 """Networks that say which attributes people have, or a user's, and pictures."""
 
-import json
-import pathlib
-
 import keras
 import numpy as np
+from shared.classifiers import check_set
 from shared.classifiers import few_of
+from shared.classifiers import read_entries
 from shared.labelled import fit
 
 from keras_vipa import applications
@@ -46,7 +45,8 @@ class Task:
         if args.teachers:
             if not args.images:
                 raise ValueError("--teachers need --images.")
-            self.known, self.models = read_teachers(args.teachers)
+            found = read_entries(args.teachers, read_entry)
+            self.known, self.models = zip(*found)
             size = self.models[0].input_shape[1:3]
             size = 32 if None in size else size
             folder = args.images.removeprefix("folder:")
@@ -54,12 +54,8 @@ class Task:
             every = [label for labels in self.known for label in labels]
             self.wanted = args.wanted or list(dict.fromkeys(every))
             return
-        if args.images not in (None, "people"):
-            raise ValueError(
-                "--dataset must be people, unless there are --teachers. "
-                f"Received: {args.images}"
-            )
-        args.images, self.wanted = "people", args.wanted or WANTED
+        check_set(args, "people")
+        self.wanted = args.wanted or WANTED
         self.known = [tuple(labels) for labels in KNOWN]
         self.names = () if args.train_teachers else NAMES
         whole = datasets.people("train")
@@ -120,19 +116,18 @@ class Task:
             whole = mean_precision(right, scores, range(len(self.wanted)))
             return {"parts": parts, "map_wanted": whole}
 
-        board = Scoreboard(score, seed=seed)
-        board.add_teachers(amalgamator.teachers, said)
-        for row, model, labels in zip(
-            board.rows, amalgamator.teachers, self.known
+        sizes = [model.count_params() for model in amalgamator.teachers]
+        board = Scoreboard(score, sum(sizes), seed=seed)
+        for part, (model, labels) in enumerate(
+            zip(amalgamator.teachers, self.known)
         ):
-            alone = np.full_like(said, np.nan)
-            own = model.predict(x, verbose=0)
-            for column, label in enumerate(self.wanted):
-                if label in labels:
-                    alone[:, column] = own[:, labels.index(label)]
-            number = board.rows.index(row)
-            part = groups[number]
-            row["parts"][number] = mean_precision(right, alone, part)
+            # What it says itself, also of what others know.
+            own, alone = model.predict(x, verbose=0), said.copy()
+            for column in groups[part]:
+                label = self.wanted[column]
+                alone[:, column] = own[:, labels.index(label)]
+            board.add(f"teacher_{part + 1}", alone, sizes[part], part=part)
+        board.add("concatenated", said, sum(sizes))
         return board
 
 
@@ -151,15 +146,6 @@ def labels_of(people, names):
     return people.y("attributes")[:, columns]
 
 
-def read_teachers(path):
-    """Labels and models of a JSON file."""
-    path = pathlib.Path(path)
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-        known = [tuple(entry["labels"]) for entry in entries]
-        files = [path.parent / entry["model"] for entry in entries]
-    except (json.JSONDecodeError, TypeError, KeyError) as error:
-        raise ValueError(
-            f"{path} is not a list of teachers as --help shows it: {error}"
-        ) from error
-    return known, [recipe.read_model(file) for file in files]
+def read_entry(folder, model, labels):
+    """Labels and model of a teacher of a JSON file."""
+    return tuple(labels), recipe.read_model(folder / model)

@@ -4,6 +4,9 @@ The task, which is a user's classifiers and pictures, or a data set with
 classifiers of its classes; a row for each teacher; results in one folder.
 """
 
+import json
+import pathlib
+
 import matplotlib.pyplot as plt
 import numpy as np
 from shared import seeds
@@ -104,6 +107,46 @@ def few_of(args, sets):
         images.select(slice(None, None, step))
         for images, step in zip(sets, steps)
     ]
+
+
+def check_set(args, name, option="--dataset"):
+    """Raise unless the only data set that there is is asked for, or none.
+
+    Args:
+        args: the parsed arguments; `images` is set to its name.
+        name: string.
+        option: string. What the error calls it.
+    """
+    if args.images not in (None, name):
+        raise ValueError(
+            f"{option} must be {name}, unless there are --teachers. "
+            f"Received: {args.images}"
+        )
+    args.images = name
+
+
+def read_entries(path, read):
+    """Read the teachers of a JSON file.
+
+    Args:
+        path: string.
+        read: callable, `(folder, **entry)` to what is kept of one of its
+            entries; paths are beside the file, in `folder`.
+
+    Returns:
+        List of what that returns.
+    """
+    path = pathlib.Path(path)
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        found = [read(path.parent, **entry) for entry in entries]
+    except (json.JSONDecodeError, TypeError, KeyError) as error:
+        raise ValueError(
+            f"{path} is not a list of teachers as --help shows it: {error}"
+        ) from error
+    if not found:
+        raise ValueError(f"{path} must have a teacher. Received: none")
+    return found
 
 
 def options(add):

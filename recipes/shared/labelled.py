@@ -35,11 +35,41 @@ def fit(
     moved = keras.layers.RandomTranslation(shift, shift, fill_mode)
     whole = keras.Sequential([keras.Input(images.shape[1:]), moved, model])
     losses = loss or keras.tree.map_structure(_cross_entropy, targets)
-    rate = keras.optimizers.schedules.CosineDecay(rate, steps)
-    whole.compile(keras.optimizers.Adam(rate), losses, jit_compile=False)
-    epochs = -(-steps // -(-len(images) // batch_size))
-    whole.fit(images, targets, batch_size, epochs, verbose=0)
+    train(whole, images, targets, losses, steps, batch_size, rate)
     return model
+
+
+def train(
+    model,
+    images,
+    targets,
+    losses,
+    steps,
+    batch_size,
+    rate=3e-3,
+    loss_weights=None,
+    jit_compile=False,
+    **more,
+):
+    """Train any network with Adam, whose rate falls to 0 as a cosine.
+
+    Args:
+        model: `keras.Model`.
+        images: array.
+        targets: array, or a dict of such, of the same length.
+        losses: as of `compile`.
+        steps: integer. At least so many.
+        batch_size: integer.
+        rate: float. Learning rate at the beginning.
+        loss_weights: as of `compile`.
+        jit_compile: as of `compile`.
+        **more: arguments of `fit`.
+    """
+    rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+    optimizer = keras.optimizers.Adam(rate)
+    model.compile(optimizer, losses, loss_weights, jit_compile=jit_compile)
+    epochs = -(-steps // -(-len(images) // batch_size))
+    model.fit(images, targets, batch_size, epochs, verbose=0, **more)
 
 
 def _cross_entropy(targets):

@@ -1,11 +1,10 @@
 """Networks that read parts of drawn people, or a user's, and their pictures."""
 
-import json
-import pathlib
-
 import keras
 import numpy as np
+from shared.classifiers import check_set
 from shared.classifiers import few_of
+from shared.classifiers import read_entries
 from shared.labelled import fit
 
 from keras_vipa import applications
@@ -47,12 +46,8 @@ class Task:
             self.tasks, self.labelled = args.tasks, None
             self.train, self.test = sets
             return
-        if args.images not in (None, "people"):
-            raise ValueError(
-                "--dataset must be people, unless there are --teachers. "
-                f"Received: {args.images}"
-            )
-        args.images, self.tasks = "people", args.tasks or WANTED
+        check_set(args, "people")
+        self.tasks = args.tasks or WANTED
         self.names = () if args.train_teachers else NAMES
         whole = datasets.people("train")
         self.labelled = whole.select(slice(LABELLED))
@@ -80,14 +75,7 @@ def read_teachers(paths):
     """Models, or pairs of a model and slices of its output."""
     if not paths[0].endswith(".json"):
         return [recipe.read_model(path) for path in paths]
-    path = pathlib.Path(paths[0])
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-        return [read_entry(path.parent, **entry) for entry in entries]
-    except (json.JSONDecodeError, TypeError, KeyError) as error:
-        raise ValueError(
-            f"{path} is not a list of teachers as --help shows it: {error}"
-        ) from error
+    return read_entries(paths[0], read_entry)
 
 
 def read_entry(folder, model, outputs=None, tasks=None):

@@ -5,6 +5,8 @@ import pathlib
 import keras
 import numpy as np
 from keras import ops
+from shared.classifiers import check_set
+from shared.labelled import train
 
 from keras_vipa import applications
 from keras_vipa import datasets
@@ -78,12 +80,8 @@ class Task:
             self.train = rooms.select(~is_test).array()
             self.test = rooms.select(is_test)
             return
-        if args.images not in (None, "rooms"):
-            raise ValueError(
-                "--images must be rooms, unless there are --teachers. "
-                f"Received: {args.images}"
-            )
-        args.images, self.tasks = "rooms", args.tasks or list(KINDS)
+        check_set(args, "rooms", "--images")
+        self.tasks = args.tasks or list(KINDS)
         if not args.train_teachers:
             self.names = [NAMES[task] for task in self.tasks]
         every = 100 if args.smoke else 1
@@ -237,24 +235,13 @@ def fit_labels(model, rooms, validation, tasks, steps):
 
     validation = validation.array(), maps(validation)
     more = {"validation_data": validation, "callbacks": [kept]}
-    compared = {
-        "parsing": keras.losses.SparseCategoricalCrossentropy(True, 255),
-        "depth": losses.scale_invariant_error,
-        "normals": losses.cosine_error,
-    }
-    compared = {task: compared[task] for task in tasks}
-    _fit(model, rooms.array(), maps(rooms), compared, steps, more)
+    parsing = keras.losses.SparseCategoricalCrossentropy(True, 255)
+    _fit(model, rooms.array(), maps(rooms), parsing, steps, more)
 
 
 def fit_outputs(model, images, targets, steps):
     """Train with what the teachers say; arguments as of `fit_labels`."""
-    compared = {
-        "parsing": losses.soft_cross_entropy,
-        "depth": losses.scale_invariant_error,
-        "normals": losses.cosine_error,
-    }
-    compared = {task: compared[task] for task in targets}
-    _fit(model, images, targets, compared, steps, {})
+    _fit(model, images, targets, mean_of(losses.soft_cross_entropy), steps, {})
 
 
 def labels(rooms, task):
@@ -263,20 +250,26 @@ def labels(rooms, task):
     return found if task == "normals" else found[..., None]
 
 
-def _fit(model, images, targets, compared, steps, more):
-    def mean_of(loss):
-        # Of all that a loss returns, however many pixels it is of.
-        return lambda right, found: ops.mean(loss(right, found))
+def mean_of(loss):
+    """The mean of all that a loss returns, however many pixels it is of."""
+    return lambda right, found: ops.mean(loss(right, found))
 
-    rate = keras.optimizers.schedules.CosineDecay(3e-3, steps)
-    model.compile(
-        keras.optimizers.Adam(rate),
-        {
-            task: loss if isinstance(loss, keras.Loss) else mean_of(loss)
-            for task, loss in compared.items()
-        },
-        {task: KINDS[task][1] for task in targets},
+
+def _fit(model, images, targets, parsing, steps, more):
+    """Train by the losses of all tasks, of which only one has a choice."""
+    compared = {
+        "parsing": parsing,
+        "depth": mean_of(losses.scale_invariant_error),
+        "normals": mean_of(losses.cosine_error),
+    }
+    train(
+        model,
+        images,
+        targets,
+        {task: compared[task] for task in targets},
+        steps,
+        BATCH,
+        loss_weights={task: KINDS[task][1] for task in targets},
         jit_compile=keras.config.backend() == "jax",
+        **more,
     )
-    epochs = -(-steps // -(-len(images) // BATCH))
-    model.fit(images, targets, BATCH, epochs, verbose=0, **more)

@@ -1,6 +1,7 @@
 """What the tests of recipes share."""
 
 import importlib.util
+import json
 import sys
 
 import numpy as np
@@ -45,6 +46,26 @@ def run_recipe(monkeypatch):
         frame.run(recipe.main, recipe.options, **arguments)
 
     return run
+
+
+@pytest.fixture
+def reporting(load_recipe, run_recipe, tmp_path):
+    """A function that makes one that runs a recipe; that returns the report.
+
+    For so many epochs a phase, into `output`.
+    """
+
+    def make(name, epochs):
+        recipe, output = load_recipe(name), tmp_path / "output"
+
+        def run(*options):
+            given = "--smoke", "--output", output, *options
+            run_recipe(recipe, *given, smoke={"epochs": epochs})
+            return json.loads((output / "report.json").read_text())
+
+        return run
+
+    return make
 
 
 @pytest.fixture

@@ -38,17 +38,9 @@ def teachers(tmp_path):
 
 
 @pytest.fixture
-def recipe(load_recipe, run_recipe, tmp_path):
+def recipe(reporting):
     """Runs the recipe for one epoch a phase; returns its report."""
-    module = load_recipe("amalgamate_adaptive")
-
-    def run(*options):
-        output = tmp_path / "output"
-        options = "--smoke", "--output", output, *options
-        run_recipe(module, *options, smoke={"epochs": [1, 1]})
-        return json.loads((output / "report.json").read_text())
-
-    return run
+    return reporting("amalgamate_adaptive", [1, 1])
 
 
 def test_own_networks(recipe, teachers, noise, tmp_path):

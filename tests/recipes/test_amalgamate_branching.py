@@ -1,6 +1,5 @@
 """The recipe with a user's own networks and rooms."""
 
-import json
 import os
 
 import keras
@@ -25,17 +24,9 @@ def teachers(tmp_path):
 
 
 @pytest.fixture
-def recipe(load_recipe, run_recipe, tmp_path):
+def recipe(reporting):
     """Runs the recipe for one epoch a phase; returns its report."""
-    module = load_recipe("amalgamate_branching")
-
-    def run(*options):
-        output = tmp_path / "output"
-        options = "--smoke", "--output", output, *options
-        run_recipe(module, *options, smoke={"epochs": [1, 1]})
-        return json.loads((output / "report.json").read_text())
-
-    return run
+    return reporting("amalgamate_branching", [1, 1])
 
 
 def test_own_networks(recipe, teachers, noise, tmp_path):
@@ -74,7 +65,7 @@ def test_own_networks(recipe, teachers, noise, tmp_path):
 
 def test_own_rooms(load_recipe, noise, tmp_path):
     """What is known of them is what networks are compared with."""
-    scenes = load_recipe("scenes")
+    scenes = load_recipe("amalgamate_branching").scenes
     (tmp_path / "home" / "depth").mkdir(parents=True)
     os.rename(noise, tmp_path / "home" / "rgb")
     for path in (tmp_path / "home" / "rgb").iterdir():
@@ -87,7 +78,7 @@ def test_own_rooms(load_recipe, noise, tmp_path):
 
 def test_mirror(load_recipe):
     """What is right of a pixel is left of it, and x points the other way."""
-    scenes = load_recipe("scenes")
+    scenes = load_recipe("amalgamate_branching").scenes
     rooms = scenes.datasets.rooms("train").select(slice(2))
     both = scenes.flipped(rooms)
     np.testing.assert_array_equal(both.images[2:], rooms.images[:, :, ::-1])

@@ -1,7 +1,5 @@
 """The recipe with a user's own classifiers of different architectures."""
 
-import json
-
 import keras
 import pytest
 from keras import layers
@@ -34,18 +32,9 @@ def paths(tmp_path):
 
 
 @pytest.fixture
-def recipe(load_recipe, run_recipe, tmp_path):
+def recipe(reporting):
     """Runs the recipe for one epoch; returns its report."""
-    module = load_recipe("amalgamate_common_feature")
-
-    def run(*options):
-        output = tmp_path / "output"
-        run_recipe(
-            module, "--smoke", "--output", output, *options, smoke={"epochs": 1}
-        )
-        return json.loads((output / "report.json").read_text())
-
-    return run
+    return reporting("amalgamate_common_feature", 1)
 
 
 def test_own_classifiers(recipe, paths, noise, tmp_path):

@@ -19,7 +19,6 @@ from keras_vipa.amalgamation.branching.tree import Net
 from keras_vipa.amalgamation.branching.tree import check_blocks
 from keras_vipa.amalgamation.branching.tree import enter_at
 from keras_vipa.amalgamation.branching.tree import read
-from keras_vipa.amalgamation.inputs import check_augmentation
 from keras_vipa.amalgamation.inputs import check_teachers
 from keras_vipa.amalgamation.inputs import check_weights
 from keras_vipa.amalgamation.students import renewed
@@ -143,7 +142,6 @@ class BranchingAmalgamator(BranchPointAmalgamator):
     ):
         teachers = checked_teachers(teachers)
         models = check_teachers(list(teachers.values()), 2)
-        check_augmentation(augmentation)
         nets = [
             read(model, tasks_of(key), f"teacher_{number}")
             for number, (key, model) in enumerate(teachers.items(), 1)
@@ -152,28 +150,26 @@ class BranchingAmalgamator(BranchPointAmalgamator):
         tasks = [task for found in branches.values() for task in found]
         weights = check_weights(weights, dict.fromkeys(tasks, 1.0), tasks)
         losses = checked_losses(losses, tasks)
+        if student is None:
+            # Of one task.
+            alike = min(models, key=lambda model: len(model.outputs))
+            student = renewed(alike, seed)
         super().__init__(
             models,
             branches,
             range(len(nets[0].encoder)),
             weights,
+            student,
             points,
             schedule,
+            augmentation,
             seed,
             white,
             **kwargs,
         )
-        self.task_losses, self.augmentation = losses, augmentation
-        self.trunk = student
-        if student is None:
-            # Of one task.
-            alike = min(models, key=lambda model: len(model.outputs))
-            self.trunk = renewed(alike, seed)
+        self.task_losses = losses
         self._add_layers(nets, seed)
-        self.set_phase(
-            phase or ("target" if points else next(iter(self.phases)))
-        )
-        self.build(self.trunk.input_shape)
+        self.begin(phase)
 
     def _add_layers(self, nets, seed):
         """The trunk, gates for all places, and copies of the teachers."""
@@ -185,7 +181,7 @@ class BranchingAmalgamator(BranchPointAmalgamator):
         copies = [net.root.copied(name) for net, name in zip(nets, names)]
         # What is made of layers, beside the layers, of which Keras keeps track.
         self.nets = types.SimpleNamespace(
-            trunk=trunk, teachers=nets, copies=copies, target=None, student=None
+            trunk=trunk, teachers=nets, copies=copies, target=None
         )
         self.copied_layers = [copy.layers() for copy in copies]
         count = len(self.plan.places)
@@ -202,27 +198,9 @@ class BranchingAmalgamator(BranchPointAmalgamator):
         gate.build(shape)
         return gate
 
-    def build(self, input_shape=None):
-        if self.augmentation is not None and not self.augmentation.built:
-            self.augmentation.build(input_shape)
-        self.built = True
-
-    @property
-    def _image_shape(self):
-        return self.trunk.input_shape[1:]
-
-    @property
-    def student(self):
-        places = tuple((self.points or {}).values())
-        places = places or (self.plan.places[-1],) * len(self.teachers)
-        known = self.nets.student
-        if known is None or known[0] != places:
-            image = keras.Input(self.trunk.input_shape[1:], name="image")
-            outputs = self._target(places).run(image)
-            outputs = {task: outputs[task] for task in self.terms}
-            model = keras.Model(image, outputs, name="student")
-            self.nets.student = known = places, model
-        return known[1]
+    def student_outputs(self, image, points):
+        outputs = self._target(points).run(image)
+        return {task: outputs[task] for task in self.terms}
 
     def _target(self, places):
         """TargetNet: the trunk as far as it is needed, and a branch each."""
@@ -314,15 +292,7 @@ class BranchingAmalgamator(BranchPointAmalgamator):
                 )
             ],
             "losses": serialize(dict(self.task_losses)),
-            "student": serialize(self.trunk),
             "weights": self.phases["target"],
-            "points": self.given_points,
-            "chosen": self.points and list(self.points.values()),
-            "schedule": self.schedule,
-            "augmentation": serialize(self.augmentation),
-            "phase": self.phase,
-            "seed": self.seed,
-            "white": self.white,
         }
 
     @classmethod
@@ -336,7 +306,5 @@ class BranchingAmalgamator(BranchPointAmalgamator):
                 **config,
                 "teachers": dict(zip(keys, models)),
                 "losses": load(config["losses"]),
-                "student": load(config["student"]),
-                "augmentation": load(config["augmentation"]),
             },
         )

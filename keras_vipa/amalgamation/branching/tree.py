@@ -82,8 +82,8 @@ class Branch:
         """A copy with layers of its own, of equal weights and longer names."""
         return Branch(
             self.start,
-            None if self.gate is None else _copy(self.gate, prefix),
-            [_copy(block, prefix) for block in self.blocks],
+            None if self.gate is None else graphs.copied(self.gate, prefix),
+            [graphs.copied(block, prefix) for block in self.blocks],
             self.task,
             [branch.copied(prefix) for branch in self.branches],
         )
@@ -100,19 +100,6 @@ class Branch:
         """Names of all tasks."""
         own = [] if self.task is None else [self.task]
         return own + [t for branch in self.branches for t in branch.tasks()]
-
-
-def _copy(layer, prefix):
-    """A layer of the same kind with the same weights."""
-    name = f"{prefix}_{layer.name}"
-    if isinstance(layer, keras.Model):
-        new = keras.models.clone_model(layer)
-        new = keras.Model(new.input, new.output, name=name)
-    else:
-        new = type(layer).from_config({**layer.get_config(), "name": name})
-        new.build_from_config(layer.get_build_config())
-    new.set_weights(layer.get_weights())
-    return new
 
 
 @dataclasses.dataclass
@@ -188,10 +175,7 @@ def read(model, tasks, name):
             f"{sorted(ends)}"
         )
     names = {id(x): task for task, x in ends.items()}
-    consumers = {}
-    for call in graph.calls:
-        for x in graphs.tensors((call.args, call.kwargs)):
-            consumers.setdefault(id(x), []).append(call)
+    consumers = graphs.consumers(graph)
     encoder, x = [], start
     while True:
         calls = consumers.get(id(x), [])

@@ -7,17 +7,16 @@ import keras
 from keras import ops
 
 from keras_vipa.amalgamation.branch_points import BranchPointAmalgamator
-from keras_vipa.amalgamation.filtered.labels import binary_cross_entropy
 from keras_vipa.amalgamation.filtered.labels import checked_teachers
 from keras_vipa.amalgamation.filtered.labels import checked_wanted
 from keras_vipa.amalgamation.filtered.labels import mean_logits
 from keras_vipa.amalgamation.filtered.labels import mean_said
 from keras_vipa.amalgamation.filtered.units import Streams
 from keras_vipa.amalgamation.filtered.units import read_all
-from keras_vipa.amalgamation.inputs import check_augmentation
 from keras_vipa.amalgamation.inputs import check_teachers
 from keras_vipa.amalgamation.students import renewed
 from keras_vipa.layers import ChannelGate
+from keras_vipa.training import in_blocks
 from keras_vipa.utils import checks
 
 TARGETS = ("soft", "hard")
@@ -149,7 +148,6 @@ class FilteredAmalgamator(BranchPointAmalgamator):
         if filters not in (True, False):
             checks.fail("`filters` must be a boolean", "filters", filters)
         checks.choice("targets", targets, TARGETS)
-        check_augmentation(augmentation)
         trunk = renewed(models[0], seed) if student is None else student
         net, nets = read_all(trunk, teachers)
         streams = [n for n, x in enumerate(teachers) if set(x) & set(wanted)]
@@ -160,19 +158,18 @@ class FilteredAmalgamator(BranchPointAmalgamator):
             {key: [term] for key, term in zip(keys, terms)},
             range(net.first_place(), len(net.units) + 1),
             dict.fromkeys(terms, 1.0),
+            trunk,
             points,
             schedule,
+            augmentation,
             seed,
             white,
             **kwargs,
         )
         self.labels, self.wanted = [list(x) for x in teachers], wanted
         self.filters, self.targets = filters, targets
-        self.augmentation, self.trunk = augmentation, trunk
         self._add_layers(net, [nets[n] for n in streams], keys, seed)
-        start = next(iter(self.phases))
-        self.set_phase(phase or ("target" if points else start))
-        self.build(trunk.input_shape)
+        self.begin(phase)
 
     def _add_layers(self, net, others, keys, seed):
         """Filters of all units, and copies with the wanted rows."""
@@ -190,9 +187,8 @@ class FilteredAmalgamator(BranchPointAmalgamator):
             copies=copies,
             known=known,
             rows=rows,
-            student=None,
         )
-        self.copied_layers = [copy.layers()[1:] for copy in copies]
+        self.copied_layers = [copy.rest_layers(0) for copy in copies]
         seeds = itertools.count(seed * len(keys) * len(net.units))
         # By unit, then by stream.
         self.gates = [
@@ -210,27 +206,9 @@ class FilteredAmalgamator(BranchPointAmalgamator):
         gate.build(carried, new)
         return gate
 
-    def build(self, input_shape=None):
-        if self.augmentation is not None and not self.augmentation.built:
-            self.augmentation.build(input_shape)
-        self.built = True
-
-    @property
-    def _image_shape(self):
-        return self.trunk.input_shape[1:]
-
-    @property
-    def student(self):
-        places = tuple((self.points or {}).values())
-        places = places or (self.plan.places[-1],) * len(self.terms)
-        known = self.nets.student
-        if known is None or known[0] != places:
-            image = keras.Input(self.trunk.input_shape[1:], name="image")
-            logits = self._target(image, places)
-            logits = mean_logits(logits, self.nets.known, self.wanted)
-            model = keras.Model(image, logits, name="student")
-            self.nets.student = known = places, model
-        return known[1]
+    def student_outputs(self, image, points):
+        logits = self._target(image, points)
+        return mean_logits(logits, self.nets.known, self.wanted)
 
     def _shared(self, images, places, **options):
         """Features of each stream behind all units up to the last place.
@@ -296,12 +274,8 @@ class FilteredAmalgamator(BranchPointAmalgamator):
             a label.
         """
         checks.integer("batch_size", batch_size)
-        said = [
-            ops.sigmoid(model.predict(images, batch_size, verbose=0))
-            for model in self.teachers
-        ]
-        found = mean_said(said, self.labels, self.wanted)
-        return ops.convert_to_numpy(found)
+        found = in_blocks(self.frozen_features, {"images": images}, batch_size)
+        return found["probabilities"]
 
     def student_layers(self):
         parts = [*self.copied_layers, *self.gates]
@@ -356,8 +330,13 @@ class FilteredAmalgamator(BranchPointAmalgamator):
 
     def loss_terms(self, inputs, outputs):
         return {
-            term: ops.mean(binary_cross_entropy(*pair), axis=-1)
-            for term, pair in outputs.items()
+            term: ops.mean(
+                ops.binary_crossentropy(
+                    target, ops.cast(logits, "float32"), from_logits=True
+                ),
+                axis=-1,
+            )
+            for term, (target, logits) in outputs.items()
         }
 
     def get_config(self):
@@ -369,16 +348,8 @@ class FilteredAmalgamator(BranchPointAmalgamator):
                 for labels, model in zip(self.labels, self.teachers)
             ],
             "wanted": self.wanted,
-            "student": serialize(self.trunk),
             "filters": self.filters,
             "targets": self.targets,
-            "points": self.given_points,
-            "chosen": self.points and list(self.points.values()),
-            "schedule": self.schedule,
-            "augmentation": serialize(self.augmentation),
-            "phase": self.phase,
-            "seed": self.seed,
-            "white": self.white,
         }
 
     @classmethod
@@ -391,7 +362,5 @@ class FilteredAmalgamator(BranchPointAmalgamator):
             {
                 **config,
                 "teachers": teachers,
-                "student": load(config["student"]),
-                "augmentation": load(config["augmentation"]),
             },
         )

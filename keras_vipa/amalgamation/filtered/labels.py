@@ -44,15 +44,8 @@ def mean_said(said, labels, wanted):
     Returns:
         Tensor `(batch, wanted)`.
     """
-    columns = []
-    for label in wanted:
-        parts = [
-            x[:, names.index(label)]
-            for x, names in zip(said, labels)
-            if label in names
-        ]
-        columns.append(sum(parts) / len(parts))
-    return ops.stack(columns, axis=-1)
+    columns = _columns(said, labels, wanted)
+    return ops.stack([sum(x) / len(x) for x in columns], axis=-1)
 
 
 def mean_logits(logits, labels, wanted):
@@ -70,32 +63,28 @@ def mean_logits(logits, labels, wanted):
     Returns:
         Tensor `(batch, wanted)`.
     """
-    columns = []
-    for label in wanted:
-        parts = [
-            z[:, names.index(label)]
-            for z, names in zip(logits, labels)
+    return ops.stack(
+        [_mean_logit(parts) for parts in _columns(logits, labels, wanted)],
+        axis=-1,
+    )
+
+
+def _mean_logit(logits):
+    """Of one label, as above."""
+    if len(logits) == 1:
+        return logits[0]
+    z = ops.stack(logits, axis=-1)
+    present, absent = ops.log_sigmoid(z), ops.log_sigmoid(-z)
+    return ops.logsumexp(present, -1) - ops.logsumexp(absent, -1)
+
+
+def _columns(outputs, labels, wanted):
+    """For each of the wanted what is said of it, a list of columns."""
+    return [
+        [
+            x[:, names.index(label)]
+            for x, names in zip(outputs, labels)
             if label in names
         ]
-        z = parts[0]
-        if len(parts) > 1:
-            z = ops.stack(parts, axis=-1)
-            present, absent = ops.log_sigmoid(z), ops.log_sigmoid(-z)
-            z = ops.logsumexp(present, -1) - ops.logsumexp(absent, -1)
-        columns.append(z)
-    return ops.stack(columns, axis=-1)
-
-
-def binary_cross_entropy(targets, logits):
-    """Cross-entropy with the probability that a label is present.
-
-    Args:
-        targets: tensor of probabilities.
-        logits: tensor of the same shape.
-
-    Returns:
-        Tensor of that shape.
-    """
-    logits = ops.cast(logits, "float32")
-    present, absent = ops.log_sigmoid(logits), ops.log_sigmoid(-logits)
-    return -(targets * present + (1 - targets) * absent)
+        for label in wanted
+    ]

@@ -143,8 +143,7 @@ class Net:
 
     def layers(self):
         """All of its layers."""
-        units = [layer for unit in self.units for layer in unit.layers()]
-        return [self.stem, *units, *self.head]
+        return [self.stem, *self.rest_layers(0)]
 
     def copied(self, prefix, rows):
         """Units and head with weights of their own, equal ones.
@@ -157,29 +156,16 @@ class Net:
             A `Net` with the same stem.
         """
         units = [
-            Unit(*(part and copy_of(part, prefix) for part in parts))
+            Unit(*(part and graphs.copied(part, prefix) for part in parts))
             for parts in ((u.body, u.skip, u.join) for u in self.units)
         ]
-        head = [copy_of(layer, prefix) for layer in self.head[:-1]]
+        head = [graphs.copied(layer, prefix) for layer in self.head[:-1]]
         last = self.head[-1]
         config = {**last.get_config(), "units": len(rows)}
         new = type(last).from_config({**config, "name": f"{prefix}_head"})
         new.build((None, last.kernel.shape[0]))
         new.set_weights([w[..., rows] for w in last.get_weights()])
         return Net(self.stem, units, [*head, new])
-
-
-def copy_of(layer, prefix):
-    """A layer of the same kind with the same weights, under a longer name."""
-    name = f"{prefix}_{layer.name}"
-    if isinstance(layer, keras.Model):
-        new = keras.models.clone_model(layer)
-        new = keras.Model(new.input, new.output, name=name)
-    else:
-        new = type(layer).from_config({**layer.get_config(), "name": name})
-        new.build_from_config(layer.get_build_config() or {})
-    new.set_weights(layer.get_weights())
-    return new
 
 
 def read(model, count, name):
@@ -206,10 +192,7 @@ def read(model, count, name):
     if not graphs.is_graph(model):
         raise ValueError(f"{rule}. Received: a {type(model).__name__}")
     graph = graphs.record(model, unfold=False)
-    consumers = {}
-    for call in graph.calls:
-        for x in graphs.tensors((call.args, call.kwargs)):
-            consumers.setdefault(id(x), []).append(call)
+    consumers = graphs.consumers(graph)
 
     def after(x):
         return consumers.get(id(x), [])
