@@ -119,7 +119,7 @@ amalgamator = keras_vipa.amalgamation.BranchingAmalgamator(
     weights={"depth": 5.0},
     seed=0,
 )
-amalgamator.fit_stages(images, {"blocks": 3}, batch_size=8, verbose=0)
+amalgamator.fit_stages(images, {"blocks": 2}, batch_size=8, verbose=0)
 print(amalgamator.points)
 
 figure, axis = plt.subplots(figsize=(5, 3), layout="tight")
@@ -140,7 +140,7 @@ losses.
 """
 
 history = amalgamator.fit_stages(
-    images, {"target": 3}, batch_size=8, verbose=0
+    images, {"target": 2}, batch_size=8, verbose=0
 )["target"]
 student = amalgamator.student
 total = sum(teacher.count_params() for teacher in teachers.values())
@@ -193,9 +193,14 @@ path = keras_vipa.export.to_litert(student, "student.tflite", "float16")
 print(f"{path.name}: {path.stat().st_size:,} bytes")
 lite = keras_vipa.export.run_litert("student.tflite", test_images[:8])
 for task in teachers:
-    print(task, np.abs(lite[task] - found[task][:8]).max())
+    difference = np.abs(lite[task] - found[task][:8])
+    print(f"{task}: {difference.mean():.4f}, at most {difference.max():.4f}")
 
 """
+Differences of single pixels are larger than half precision alone explains:
+where two values of a window are almost equal, rounding decides which of them is
+the maximum, and so which place it is put back to.
+
 ## One more task, later
 
 A finished student can be a teacher itself, of several tasks, whose own teachers

@@ -54,7 +54,7 @@ from keras_vipa.amalgamation import renewed
 from keras_vipa.utils import scoreboard
 from keras_vipa.utils import types
 
-BATCH, STEPS = 8, {"blocks": 200, "target": 400}
+BATCH, STEPS = 8, {"blocks": 200, "target": 200}
 SHOWN = ("miou", "abs_rel", "mean_angle")
 
 
@@ -101,20 +101,21 @@ def plan(args, amalgamator, count):
     return {p: each["target"] if p == "target" else blocks for p in phases}
 
 
-def baselines(args, task, teachers, x, steps):
+def baselines(args, task, made, data, steps):
     """What networks of the student's blocks are trained by: name -> function.
 
     Args:
         args: the parsed arguments.
         task: `scenes.Task`.
-        teachers: dict, task -> `keras.Model`.
-        x: array of images.
+        made: amalgamator.
+        data: images as an array, or in a dict with what teachers say of them.
         steps: integer.
     """
 
     def soft_targets(model):
-        said = {k: m.predict(x, verbose=0) for k, m in teachers.items()}
-        scenes.fit_outputs(model, x, said, steps)
+        known = made.cached(data, BATCH, 2**40)
+        said = {task: known[task] for task in made.terms}
+        scenes.fit_outputs(model, known["images"], said, steps)
 
     def labelled(model):
         sets = task.labelled, task.validation
@@ -135,7 +136,8 @@ def run_seed(args, seed, task, backup):
     board = task.board(teachers, seed)
     made = new_amalgamator(args, teachers, seed)
     epochs = plan(args, made, len(x))
-    if seed == args.seeds[0]:
+    data = made.cached(x, BATCH)
+    if seed == args.seeds[0] and (args.epochs or task.models):
         trial = new_amalgamator(args, teachers, seed)
         times = len(args.seeds) * (3 + (len(teachers) > 2))
         training.announce(trial, x, epochs, times, batch_size=BATCH)
@@ -144,11 +146,11 @@ def run_seed(args, seed, task, backup):
         macs = scenes.macs_of(model, x)
         board.add_model(name, model, x_test, start, macs=macs)
 
-    def train(made, name, phases):
+    def train(made, name, phases, data=data):
         print(f"Seed {seed}: {name}", flush=True)
         folder = backup / f"{name}_{seed}"
         chosen = {phase: epochs[phase] for phase in phases}
-        return made.fit_stages(x, chosen, BATCH, backup_dir=folder)
+        return made.fit_stages(data, chosen, BATCH, backup_dir=folder)
 
     *blocks, target = epochs
     start = time.time()
@@ -172,10 +174,10 @@ def run_seed(args, seed, task, backup):
         train(pair, "offline_known", epochs)
         both = {tuple(known): pair.student, added: teachers[added]}
         whole = new_amalgamator(args, both, seed)
-        train(whole, "offline_added", epochs)
+        train(whole, "offline_added", epochs, x)
         add("student_offline", whole.student, start)
     steps = sum(epochs.values()) * (len(x) // BATCH)
-    for name, fit in baselines(args, task, teachers, x, steps).items():
+    for name, fit in baselines(args, task, made, data, steps).items():
         print(f"Seed {seed}: {name}", flush=True)
         start, model = time.time(), renewed(made.student, seed)
         fit(model)

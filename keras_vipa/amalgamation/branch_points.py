@@ -50,7 +50,7 @@ class BranchPointAmalgamator(Amalgamator):
 
     backup_seconds = 20
     # Images that branch points are found from.
-    looks_at = 500
+    looks_at = 400
 
     def __init__(
         self,
@@ -191,6 +191,8 @@ class BranchPointAmalgamator(Amalgamator):
             return
         images, batch_size = self.plan.images
         options = {"batch_size": batch_size, "verbose": 0, "return_dict": True}
+        # What the teachers say is the same for all places.
+        images = self.cached(images, batch_size)
         seen = ops.convert_to_numpy(self.losses_seen).copy()
         for place in self.phase_places():
             self.place.assign(place)

@@ -214,6 +214,7 @@ class PhasedModel(keras.Model):
                 of a phase take at most this much memory for all of it, they
                 are computed once instead of once an epoch. `0` turns this off.
                 Defaults to the attribute `cache_bytes`, mostly a gigabyte.
+                Features that are in `data` are not computed at all.
             cache_dtype: string. Type of the features that are kept.
             minutes: float. When the training is to end, counted from this
                 call: the rate follows the clock then, epoch by epoch, and
@@ -330,18 +331,37 @@ class PhasedModel(keras.Model):
         """What `fit` gets in this phase, for the arguments of `fit_stages`."""
         if not (hasattr(data, "shape") or isinstance(data, dict)):
             return data
-        if self.feature_names() and cache_bytes:
-            inputs = data if isinstance(data, dict) else {"images": data}
-            if self._bytes_of_features(inputs) <= cache_bytes:
-                reader = FeatureReader(self)
-                features = in_blocks(
-                    lambda part: reader.predict(part, batch_size, verbose=0),
-                    inputs,
-                    16 * batch_size,
-                    cache_dtype,
-                )
-                data = {**inputs, **features}
+        data = self.cached(data, batch_size, cache_bytes, cache_dtype)
         return Batches(data, batch_size, self.seed, labels)
+
+    def cached(
+        self, data, batch_size=64, cache_bytes=None, cache_dtype="float32"
+    ):
+        """Arrays with the frozen features of the phase, if there is room.
+
+        Args:
+            data: array, or dict of arrays of one length.
+            batch_size: integer. Examples that they are computed from at once.
+            cache_bytes: integer, and
+            cache_dtype: string, as of `fit_stages`.
+
+        Returns:
+            A dict of arrays; or the data, if there is nothing to be added.
+        """
+        cache_bytes = self.cache_bytes if cache_bytes is None else cache_bytes
+        inputs = data if isinstance(data, dict) else {"images": data}
+        if not cache_bytes or set(self.feature_names()) <= set(inputs):
+            return data
+        if self._bytes_of_features(inputs) > cache_bytes:
+            return data
+        reader = FeatureReader(self)
+        features = in_blocks(
+            lambda part: reader.predict(part, batch_size, verbose=0),
+            inputs,
+            16 * batch_size,
+            cache_dtype,
+        )
+        return {**inputs, **features}
 
     def _bytes_of_features(self, inputs):
         """Memory of the frozen features of all inputs, as float32."""

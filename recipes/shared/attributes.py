@@ -10,20 +10,16 @@ from shared.labelled import fit
 from keras_vipa import applications
 from keras_vipa import datasets
 from keras_vipa import metrics
+from keras_vipa.applications import presets
 from keras_vipa.utils import recipe
 from keras_vipa.utils.scoreboard import Scoreboard
 
-KNOWN = (
-    "headgear,long hair,tied hair,fair hair,dark hair,glasses,closed eyes,"
-    "light skin,open jacket,pattern,blue trousers".split(","),
-    "long hair,glasses,animal ears,short hair,bright hair,dark glasses,"
-    "dark skin,long coat,overalls,brown trousers,white shoes".split(","),
-)
+NAMES = ["attributes_1", "attributes_2"]
+KNOWN = [presets.WEIGHTS[name]["labels"].split(",") for name in NAMES]
 WANTED = (
     "headgear,long hair,glasses,dark glasses,dark skin,open jacket,long coat,"
     "pattern".split(",")
 )
-NAMES = ["attributes_1", "attributes_2"]
 LABELLED, LABELS, STEPS, WIDTH, UNITS = 3000, 300, 800, 8, (1, 2, 2)
 
 

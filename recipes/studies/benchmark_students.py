@@ -17,10 +17,13 @@ Rows, `value` against `base`, with `ratio = value / base`:
   one that only builds the networks.
 
 `common` is `CommonFeatureAmalgamator`, with two, four and eight teachers of
-garments (the two of the package, again and again); `adaptive` are the two
-phases of `AdaptiveAmalgamator` with the six teachers of people. Files, and
-steps, are timed in turns; a ratio below 1 comes from parts that share both
-cores. Written to `--output`: `report.json` and `benchmark.png`.
+garments (the two of the package, again and again); `adaptive`, `branching` and
+`filtered` are the two phases each of `AdaptiveAmalgamator` with the six
+teachers of people, `BranchingAmalgamator` with the three of rooms, and
+`FilteredAmalgamator` with the two of attributes; the student of the first phase
+of the latter two is as it branches at the end. Files, and steps, are timed in
+turns; a ratio below 1 comes from parts that share both cores. Written to
+`--output`: `report.json` and `benchmark.png`.
 """
 
 import pathlib
@@ -41,12 +44,27 @@ from latency import take_turns
 from keras_vipa import applications
 from keras_vipa import export
 from keras_vipa.amalgamation import AdaptiveAmalgamator
+from keras_vipa.amalgamation import BranchingAmalgamator
 from keras_vipa.amalgamation import CommonFeatureAmalgamator
+from keras_vipa.amalgamation import FilteredAmalgamator
+from keras_vipa.applications import presets
 from keras_vipa.utils import reports
 
 GARMENTS = ("garments_0_4", "garments_5_9")
 PEOPLE = [f"people_{number}" for number in range(1, 7)]
-WANTED, BATCH, HIDDEN = ["hat", "outfit", "mouth"], 64, 32
+WANTED, HIDDEN = ["hat", "outfit", "mouth"], 32
+ROOMS = {"parsing": "classes", "depth": "depth", "normals": "normals"}
+ATTRIBUTES = [
+    tuple(presets.WEIGHTS[f"attributes_{number}"]["labels"].split(","))
+    for number in (1, 2)
+]
+METHODS = ["common", "adaptive", "branching", "filtered"]
+BATCH = {
+    CommonFeatureAmalgamator: 64,
+    AdaptiveAmalgamator: 64,
+    BranchingAmalgamator: 8,
+    FilteredAmalgamator: 16,
+}
 SMOKE = {"teachers": [2], "rounds": 1, "methods": ["common"]}
 
 
@@ -54,7 +72,7 @@ def options(add):
     """The options."""
     add("--teachers", type=int, nargs="+", default=[2, 4, 8])
     add("--rounds", type=int, default=30)
-    add("--methods", nargs="+", default=["common", "adaptive"])
+    add("--methods", nargs="+", choices=METHODS, default=METHODS)
 
 
 def common(count=2, features=True, **more):
@@ -75,6 +93,29 @@ def adaptive(phase="components", features=True):
     weights = None if features else {"features": 0.0}
     teachers = [applications.load_model(name) for name in PEOPLE]
     return AdaptiveAmalgamator(teachers, WANTED, phase=phase, weights=weights)
+
+
+def branching(phase="target"):
+    """The amalgamator of rooms, with the points that it mostly has."""
+    return BranchingAmalgamator(
+        {t: applications.load_model(f"rooms_{t}") for t in ROOMS},
+        ROOMS,
+        points={"parsing": 2, "depth": 2, "normals": 1},
+        phase=phase,
+    )
+
+
+def filtered(phase="target"):
+    """The amalgamator of attributes, with the points that it mostly has."""
+    return FilteredAmalgamator(
+        {
+            labels: applications.load_model(f"attributes_{number}")
+            for number, labels in enumerate(ATTRIBUTES, 1)
+        },
+        [*ATTRIBUTES[0][:4], *ATTRIBUTES[1][2:6]],
+        points=dict(zip(ATTRIBUTES, (4, 5))),
+        phase=phase,
+    )
 
 
 def files(name, teachers, student, rounds):
@@ -114,7 +155,8 @@ def compiled(kind, model, jit, *batch):
 def step_of(name, amalgamator, students, jit, cached):
     """Runners of a step, and of the parts of its floor."""
     shape = amalgamator.student.input_shape[1:]
-    x = np.random.default_rng(0).random((BATCH, *shape), "float32")
+    batch_size = BATCH[type(amalgamator)]
+    x = np.random.default_rng(0).random((batch_size, *shape), "float32")
     images = keras.ops.convert_to_tensor(x)
     inputs, runners = {"images": images}, {}
     if cached:
@@ -172,6 +214,12 @@ def steps(args):
                     students = made.components
                 name = phase if features else f"{phase}, no features"
                 cases.append((name, made, students))
+    for make in (branching, filtered):
+        if make.__name__ in args.methods:
+            for phase in ("blocks", "target"):
+                made = make(phase)
+                name = f"{make.__name__}, {phase}"
+                cases.append((name, made, [made.student]))
     for name, made, students in cases:
         counts[name] = len(made.teachers)
         for jit in (False, True)[: 2 - args.smoke]:
@@ -191,25 +239,34 @@ def steps(args):
         yield row | {"with block": block}
 
 
+MAKERS = {
+    "common": common,
+    "adaptive": lambda _: adaptive(),
+    "branching": lambda _: branching(),
+    "filtered": lambda _: filtered(),
+}
+
+
 def peak(method, count, steps):
     """Megabytes that this process has used at most, on Linux."""
-    made = common(count) if method == "common" else adaptive()
+    made = MAKERS[method](count)
+    batch_size = BATCH[type(made)]
     if steps:
-        images = np.zeros((steps * BATCH, *made.student.input_shape[1:]))
+        shape = made.student.input_shape[1:]
+        images = np.zeros((steps * batch_size, *shape), "float32")
         made.compile(made.default_optimizer(steps))
-        made.fit(images.astype("float32"), batch_size=BATCH, verbose=0)
+        made.fit(images, batch_size=batch_size, verbose=0)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def memory(args):
     """Peaks of processes that train, against those that only build."""
-    cases = [("common", count) for count in args.teachers]
-    if "adaptive" in args.methods:
-        cases.append(("components", len(PEOPLE)))
-    for what, count in cases:
-        peaks = [in_new_process(peak, what, count, steps) for steps in (5, 0)]
-        more = {"what": what, "teachers": count, "kind": "memory"}
-        yield {**more, "unit": "MB", **against(peaks)}
+    counts = {"common": args.teachers, "adaptive": [6], "branching": [3]}
+    for method in args.methods:
+        for count in counts.get(method, [2]):
+            peaks = [in_new_process(peak, method, count, n) for n in (5, 0)]
+            more = {"what": method, "teachers": count, "kind": "memory"}
+            yield {**more, "unit": "MB", **against(peaks)}
 
 
 def plot(path, rows):
@@ -228,12 +285,9 @@ def plot(path, rows):
 def main(args):
     """Measure, print, write."""
     rows = []
-    if "common" in args.methods:
-        made = common()
-        rows += files("common", made.teachers, made.student, args.rounds)
-    if "adaptive" in args.methods:
-        made = adaptive()
-        rows += files("adaptive", made.teachers, made.student, args.rounds)
+    for method in args.methods:
+        made = MAKERS[method](2)
+        rows += files(method, made.teachers, made.student, args.rounds)
     rows += [*steps(args), *([] if args.smoke else memory(args))]
     with recipe.results(args) as folder:
         plot(folder / "benchmark.png", rows)

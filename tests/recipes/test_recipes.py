@@ -70,7 +70,7 @@ TRIED_ELSEWHERE = ("amalgamate_branching", "amalgamate_filtered")
 def marked(path):
     """Benchmarks trace dozens of steps, and tell nothing but their times; the
     parts of `ablate_pictures` are those of studies that are tried."""
-    names = "benchmark_", "ablate_pictures", "ablate_branching"
+    names = "benchmark_", "ablate_pictures", "ablate_branch", "ablate_filter"
     is_slow = path.stem.startswith((*names, *TRIED_ELSEWHERE))
     marks = [pytest.mark.slow] if is_slow else []
     return pytest.param(path, id=path.stem, marks=marks)

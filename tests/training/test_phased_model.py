@@ -492,6 +492,18 @@ class TestFeatures(TestCase):
         (batch,) = model.phase_batches(x, None, 4, 95, "float32")[0]
         assert batch.shape == (4, 4)
 
+    def test_what_is_known_is_not_computed(self):
+        """Features that are in the data, even if they are others."""
+        model, x = Pair(), vectors(8)
+        known = model.cached(x)
+        assert model.cached(known) is known
+        self.assert_all_close(model.cached(x, cache_bytes=1), x)
+        other = {**known, "first": known["first"] + 1.0}
+        batch = model.phase_batches(other, None, 8, 10**6, "float32")[0][0]
+        self.assert_all_close(
+            batch["first"].mean(), known["first"].mean() + 1.0
+        )
+
     def test_open_sizes(self):
         model = Convolved()
         x = np.random.default_rng(0).random((6, 5, 7, 3)).astype("float32")
