@@ -3,15 +3,17 @@
     python recipes/studies/ablate_adaptive.py --seeds 0 1 2
 
 The six networks of `amalgamate_adaptive.py`, which are inside the package,
-become components and a student for hat, outfit and mouth, of equal sizes and
-steps, that differ in one thing:
+become components and a student for hat, outfit and mouth, in equal steps, that
+differ in one thing:
 
 - `default`: all terms, the surest teacher acts;
 - `features 1`: `L_feat` with ten times its weight;
 - `no features`: without `L_feat` and `L_norm`; `no norm`: without `L_norm`;
 - `all`, `random`: every teacher acts, or any of those that know a task;
 - `logits`: their squared error, as in the authors' program;
-- `select`: in the second phase only the surest component acts.
+- `select`: in the second phase only the surest component acts;
+- `large`: a student of as many weights as the components together, instead of
+  half as many.
 
 Scored on the validation pictures, with which defaults are chosen, or on the
 test pictures. `lengths` are the least and the largest length of the filters of
@@ -45,6 +47,7 @@ VARIANTS = {
     "random": {"rule": "random"},
     "logits": {"targets": "logits"},
     "select": {"select": True},
+    "large": {"ratio": 1.0},
 }
 SMOKE = {"steps": 1, "images": 64, "variants": ["default"]}
 
