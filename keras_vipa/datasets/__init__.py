@@ -1,11 +1,13 @@
 """Images with optional labels, embedded or from disk, in one form."""
 
+from keras_vipa.datasets.clip_set import ClipSet
 from keras_vipa.datasets.digits import digits
 from keras_vipa.datasets.emoji import emoji
 from keras_vipa.datasets.folder import folder
 from keras_vipa.datasets.garments import garments
 from keras_vipa.datasets.image_set import ImageSet
 from keras_vipa.datasets.image_set import class_groups
+from keras_vipa.datasets.lips import lips
 from keras_vipa.datasets.named import named
 from keras_vipa.datasets.people import people
 from keras_vipa.datasets.pink_noise import pink_noise
@@ -21,6 +23,7 @@ from keras_vipa.datasets.style_samples import style_samples
 from keras_vipa.datasets.tfds import tfds
 
 __all__ = [
+    "ClipSet",
     "ImageSet",
     "RoomSet",
     "class_groups",
@@ -28,6 +31,7 @@ __all__ = [
     "emoji",
     "folder",
     "garments",
+    "lips",
     "named",
     "people",
     "pink_noise",

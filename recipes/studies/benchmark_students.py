@@ -152,6 +152,18 @@ def compiled(kind, model, jit, *batch):
     return run
 
 
+class Teachers(keras.Model):
+    """What the teachers of an amalgamator say, as a model."""
+
+    def __init__(self, amalgamator):
+        super().__init__()
+        self.amalgamator, self.built = amalgamator, True
+
+    def call(self, inputs):
+        found = self.amalgamator.frozen_features(inputs)
+        return [found[name] for name in self.amalgamator.feature_names()]
+
+
 def step_of(name, amalgamator, students, jit, cached):
     """Runners of a step, and of the parts of its floor."""
     shape = amalgamator.student.input_shape[1:]
@@ -162,11 +174,8 @@ def step_of(name, amalgamator, students, jit, cached):
     if cached:
         inputs = amalgamator.with_features(inputs)
     else:
-        symbol = keras.Input(shape)
-        found = amalgamator.frozen_features({"images": symbol})
-        names = amalgamator.feature_names()
-        teachers = keras.Model(symbol, {n: found[n] for n in names})
-        runners["teachers"] = compiled("predict", teachers, jit, images)
+        teachers = Teachers(amalgamator)
+        runners["teachers"] = compiled("predict", teachers, jit, inputs)
     runners = {"step": compiled("train", amalgamator, jit, inputs), **runners}
     for number, student in enumerate(students):
         plain = keras.models.clone_model(student)
