@@ -272,6 +272,75 @@ def mean_average_precision(labels, scores, by="class"):
     return float(np.mean(found))
 
 
+def error_rates(targets, outputs):
+    """How far what was read is from what was said, by edits.
+
+    An edit puts one token in the place of another (substitution), leaves one
+    out (deletion) or adds one (insertion); of all ways to make an output of
+    its target one with the fewest edits is taken. Tokens are characters,
+    syllables or tones: the same function gives the error rate of each.
+
+    Args:
+        targets: list of n sequences of tokens, strings or lists, of which not
+            all are empty.
+        outputs: list of n sequences, what was read.
+
+    Returns:
+        Dict of floats: `"rate"`, edits of all sequences by tokens of all
+        targets, which may be above 1; `"sentence_rate"`, the mean over
+        sequences of this, leaving out empty targets; and the parts of
+        `"rate"`: `"substitutions"`, `"deletions"` and `"insertions"`.
+
+    Raises:
+        ValueError: If an argument is not as above.
+
+    Example:
+
+    >>> rates = keras_vipa.metrics.error_rates(["abcd", "ab"], ["abxd", "a"])
+    >>> {key: round(rate, 3) for key, rate in rates.items()}
+    {'rate': 0.333, 'sentence_rate': 0.375, 'substitutions': 0.167, \
+'deletions': 0.167, 'insertions': 0.0}
+    """
+    for name, value in (("targets", targets), ("outputs", outputs)):
+        if not isinstance(value, list) or not all(map(_is_sequence, value)):
+            rule = f"`{name}` must be a list of strings or lists"
+            checks.fail(rule, name, value)
+    if len(targets) != len(outputs):
+        rule = f"`outputs` must be as many as the targets, {len(targets)}"
+        checks.fail(rule, "len(outputs)", len(outputs))
+    lengths = np.array([len(target) for target in targets])
+    if not lengths.sum():
+        checks.fail("`targets` must have tokens", "targets", targets)
+    edits = np.array([_edits(*pair) for pair in zip(targets, outputs)])
+    each = edits.sum(axis=1)[lengths > 0] / lengths[lengths > 0]
+    parts = (edits.sum(axis=0) / lengths.sum()).tolist()
+    names = "substitutions", "deletions", "insertions"
+    rates = {"rate": sum(parts), "sentence_rate": float(each.mean())}
+    return {**rates, **dict(zip(names, parts))}
+
+
+def _edits(target, output):
+    """Fewest substitutions, deletions and insertions."""
+    # Of the beginning of the target, for each length of that of the output:
+    # all edits, and of each kind.
+    row = [(n, 0, 0, n) for n in range(len(output) + 1)]
+    for place, token in enumerate(target, 1):
+        above, row = row, [(place, 0, place, 0)]
+        for number, other in enumerate(output):
+            differs = token != other
+            options = (
+                (above[number], (differs, differs, 0, 0)),
+                (above[number + 1], (1, 0, 1, 0)),
+                (row[number], (1, 0, 0, 1)),
+            )
+            row.append(min(tuple(map(sum, zip(*option))) for option in options))
+    return row[-1][1:]
+
+
+def _is_sequence(value):
+    return isinstance(value, str | list | tuple)
+
+
 def _average_precision(scores, is_present):
     """Of one list."""
     all_scores, present = np.sort(scores), np.sort(scores[is_present])

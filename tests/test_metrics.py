@@ -173,3 +173,66 @@ class TestMeanAveragePrecision:
         ):
             with pytest.raises(ValueError, match=message):
                 metrics.mean_average_precision(labels, np.ones((2, 2)))
+
+
+def distance(target, output):
+    """Plain edit distance, by its recursion."""
+    if not target or not output:
+        return len(target) + len(output)
+    (*target, one), (*output, other) = target, output
+    return min(
+        distance(target, output) + (one != other),
+        distance(target, [*output, other]) + 1,
+        distance([*target, one], output) + 1,
+    )
+
+
+class TestErrorRates:
+    @pytest.mark.parametrize(
+        ("target", "output", "edits"),
+        [
+            ("你好", "你好", (0, 0, 0)),
+            ("你好吗", "你好", (0, 1, 0)),
+            ("你好", "你们好", (0, 0, 1)),
+            ("你好", "我好", (1, 0, 0)),
+            ("你好", "", (0, 2, 0)),
+            (["ni", "hao"], ["hao"], (0, 1, 0)),
+            ([3, 3, 1], [2, 3, 1, 5], (1, 0, 1)),
+        ],
+    )
+    def test_by_hand(self, target, output, edits):
+        found = metrics.error_rates([target], [output])
+        parts = [found[k] for k in ("substitutions", "deletions", "insertions")]
+        assert parts == pytest.approx([n / len(target) for n in edits])
+        assert found["rate"] == found["sentence_rate"] == sum(parts)
+
+    def test_against_the_recursion(self):
+        generator = np.random.default_rng(0)
+        pairs = [
+            [generator.integers(0, 3, n).tolist() for n in sizes]
+            for sizes in generator.integers(1, 6, (60, 2))
+        ]
+        targets, outputs = (list(side) for side in zip(*pairs))
+        found = metrics.error_rates(targets, outputs)
+        edits = [distance(*pair) for pair in pairs]
+        lengths = [len(target) for target in targets]
+        assert found["rate"] == pytest.approx(sum(edits) / sum(lengths))
+        each = np.divide(edits, lengths)
+        assert found["sentence_rate"] == pytest.approx(each.mean())
+        # What is left out or added is what lengths differ by.
+        longer = sum(map(len, outputs)) - sum(lengths)
+        difference = found["insertions"] - found["deletions"]
+        assert difference * sum(lengths) == pytest.approx(longer)
+
+    @pytest.mark.parametrize(
+        ("targets", "outputs", "message"),
+        [
+            ("好", ["好"], "`targets` must be a list"),
+            (["好"], [3], "`outputs` must be a list"),
+            (["好"], [], "`outputs` must be as many"),
+            ([""], ["好"], "`targets` must have tokens"),
+        ],
+    )
+    def test_errors(self, targets, outputs, message):
+        with pytest.raises(ValueError, match=message):
+            metrics.error_rates(targets, outputs)

@@ -1,6 +1,7 @@
 """Layers of the papers."""
 
 from keras_vipa.layers.attribution_gradient import AttributionGradient
+from keras_vipa.layers.cascade_tone_decoder import CascadeToneDecoder
 from keras_vipa.layers.channel_gate import ChannelGate
 from keras_vipa.layers.dynamic_instance_norm import DynamicInstanceNorm
 from keras_vipa.layers.reflection_padding import ReflectionPadding2D
@@ -15,6 +16,7 @@ from keras_vipa.layers.whitening_coloring import WhiteningColoring
 __all__ = [
     "AttributionGradient",
     "BiasNet",
+    "CascadeToneDecoder",
     "ChannelGate",
     "ColorCode",
     "DoubleSize2D",
