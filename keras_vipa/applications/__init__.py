@@ -1,6 +1,7 @@
 """Networks to call, and trained weights."""
 
 from keras_vipa.applications.bottleneck_net import BottleneckNet
+from keras_vipa.applications.cssmcm import CSSMCM
 from keras_vipa.applications.din import DIN
 from keras_vipa.applications.din import DINTrainer
 from keras_vipa.applications.din import StylePairs
@@ -13,6 +14,7 @@ from keras_vipa.applications.weights import load_model
 from keras_vipa.applications.weights import save_float16
 
 __all__ = [
+    "CSSMCM",
     "BottleneckNet",
     "DIN",
     "DINTrainer",
