@@ -98,6 +98,8 @@ class TestParts(TestCase):
         assert 30 < model.count_params() / 1e6 < 31
 
 
+# JAX compiles each of the many sizes by itself.
+@pytest.mark.tensorflow
 class TestCascade(TestCase):
     def test_what_the_encoders_get(self, small):
         """True tokens, or the mean embedding of what is said."""
@@ -127,19 +129,6 @@ class TestCascade(TestCase):
             for stage in logits
         }
         assert differ == {"pinyin": False, "tones": True, "characters": True}
-
-    @pytest.mark.usefixtures("eager")
-    @pytest.mark.parametrize("soft", [True, False])
-    def test_gradients(self, soft):
-        """They cross the cascade only where what is said is a mean."""
-        model = network(soft=soft)
-        whole = OwnTokens(model)
-        whole.compile("sgd", "mse")
-        table = model.decoders["pinyin"].output_layer.kernel
-        before = array(table).copy()
-        inputs = {"clips": clips(), **INPUTS}
-        whole.train_on_batch(inputs, np.zeros((2, 4, 8)))
-        assert (np.abs(array(table) - before).max() > 0) == soft
 
     def test_what_is_not_there_changes_nothing(self, small):
         one, other = clips(), clips()
@@ -191,3 +180,18 @@ class TestCascade(TestCase):
     def test_arguments(self, options, message):
         with pytest.raises(ValueError, match=message):
             CSSMCM(**{"vocabularies": WORDS, **options})
+
+
+class TestGradients(TestCase):
+    @pytest.mark.usefixtures("eager")
+    @pytest.mark.parametrize("soft", [True, False])
+    def test_gradients(self, soft):
+        """They cross the cascade only where what is said is a mean."""
+        model = network(soft=soft)
+        whole = OwnTokens(model)
+        whole.compile("sgd", "mse")
+        table = model.decoders["pinyin"].output_layer.kernel
+        before = array(table).copy()
+        inputs = {"clips": clips(), **INPUTS}
+        whole.train_on_batch(inputs, np.zeros((2, 4, 8)))
+        assert (np.abs(array(table) - before).max() > 0) == soft

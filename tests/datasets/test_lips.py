@@ -8,6 +8,7 @@ from keras_vipa.datasets import lips
 from keras_vipa.datasets import mouths
 from keras_vipa.datasets.lips import COUNTS
 from keras_vipa.datasets.lips import Sentence
+from keras_vipa.datasets.lips import Tables
 
 SIZE = (16, 32)
 FACE = {name: sum(limits) / 2 for name, limits in mouths.TRAITS.items()}
@@ -78,17 +79,20 @@ def test_without_the_cue_nothing_tells_tones_apart():
     assert (say([1, 4]).drawn(SIZE, 1.0, 0) != one).any()
 
 
-def test_times_without_the_cue_are_those_of_one_tone(splits):
-    stored = np.load(resources.files("keras_vipa.datasets") / "lips.npz")
+def test_times_without_the_cue_are_those_of_one_tone():
+    path = resources.files("keras_vipa.datasets") / "lips.npz"
+    stored = dict(np.load(path))
+    tables = Tables(stored)
+    count = len(tables.sentence(0, 1.0).text)
     toned, flat = (
-        stored[name].sum(axis=1) * 0.002 for name in ("toned", "flat")
+        0.002 * stored[name][:count].astype(float).sum()
+        for name in ("toned", "flat")
     )
-    count = len(lips("train").texts[0])
-    for cue, expected in ((0.0, flat), (1.0, toned), (2.0, 2 * toned - flat)):
-        index = lips("train", cue)
-        tempo = stored["faces"][0, list(mouths.TRAITS).index("tempo")]
-        seconds = expected[:count].sum() / tempo + 2 * mouths.PAUSE
-        assert index.lengths[0] == int(np.ceil(25 * seconds))
+    tempo = stored["faces"][0, list(mouths.TRAITS).index("tempo")]
+    for cue, spoken in ((0.0, flat), (1.0, toned), (2.0, 2 * toned - flat)):
+        seconds = spoken / tempo + 2 * mouths.PAUSE
+        frames = tables.sentence(0, cue).frames
+        assert frames == int(np.ceil(mouths.RATE * seconds))
 
 
 def test_pitch_lifts_the_mouth():
