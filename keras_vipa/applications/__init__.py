@@ -2,6 +2,7 @@
 
 from keras_vipa.applications.bottleneck_net import BottleneckNet
 from keras_vipa.applications.cssmcm import CSSMCM
+from keras_vipa.applications.cssmcm import CSSMCMTrainer
 from keras_vipa.applications.din import DIN
 from keras_vipa.applications.din import DINTrainer
 from keras_vipa.applications.din import StylePairs
@@ -15,6 +16,7 @@ from keras_vipa.applications.weights import save_float16
 
 __all__ = [
     "CSSMCM",
+    "CSSMCMTrainer",
     "BottleneckNet",
     "DIN",
     "DINTrainer",

@@ -229,7 +229,15 @@ class CSSMCM(keras.Model):
         x = self.tables[stage](tokens)
         return self._encoded(self.token_encoders[stage], x, mask, training)
 
-    def cascade(self, video, known, true=1.0, sampling=None, training=None):
+    def cascade(
+        self,
+        video,
+        known,
+        true=1.0,
+        sampling=None,
+        training=None,
+        fed=None,
+    ):
         """Logits of all stages, whose tokens are known.
 
         Args:
@@ -238,11 +246,13 @@ class CSSMCM(keras.Model):
             true: float, and
             sampling: float, and
             training: boolean, as in `call`.
+            fed: dict like `known`: what the encoders get where it is to be
+                something else.
 
         Returns:
             Dict, stage -> logits `(batch, length + 1, vocabulary)`.
         """
-        sources, logits = [video], {}
+        sources, logits, fed = [video], {}, fed or known
         mask = known[STAGES[0]] >= len(SPECIAL)
         batch = ops.shape(known[STAGES[0]])[0]
         drawn = keras.random.uniform((batch, 1, 1), seed=self.draws)
@@ -260,9 +270,9 @@ class CSSMCM(keras.Model):
             if stage != STAGES[-1]:
                 words = len(self.vocabularies[stage])
                 own = self.said(logits[stage][:, :-1])
-                right = ops.one_hot(tokens, words, dtype=own.dtype)
-                fed = ops.where(drawn < true, right, own)
-                sources.append(self.encode(stage, fed, mask, training))
+                right = ops.one_hot(fed[stage], words, dtype=own.dtype)
+                mixed = ops.where(drawn < true, right, own)
+                sources.append(self.encode(stage, mixed, mask, training))
         return logits
 
     def said(self, logits):

@@ -1,0 +1,244 @@
+"""How `CSSMCM` is trained: the encoder, then the stages, then all together."""
+
+import keras
+from keras import layers
+from keras import ops
+
+from keras_vipa.applications.cssmcm.front_ends import STRIDE
+from keras_vipa.applications.cssmcm.front_ends import WINDOW
+from keras_vipa.applications.cssmcm.front_ends import windows_of
+from keras_vipa.applications.cssmcm.model import CSSMCM
+from keras_vipa.applications.cssmcm.model import STAGES
+from keras_vipa.applications.cssmcm.model import Encoded
+from keras_vipa.applications.cssmcm.vocabulary import END
+from keras_vipa.applications.cssmcm.vocabulary import PAD
+from keras_vipa.applications.cssmcm.vocabulary import SPECIAL
+from keras_vipa.training import PhasedModel
+from keras_vipa.utils import checks
+
+# What is said while a window is seen.
+FRAMES = ("pinyin", "tones")
+# Of the joint phase, in which own tokens take the place of the true ones.
+BLENDED = 0.5
+
+
+@keras.saving.register_keras_serializable(package="keras_vipa")
+class CSSMCMTrainer(PhasedModel):
+    """Trains a `CSSMCM` on clips and what is said in them.
+
+    With `|` for a cross-entropy, mean over all places of a batch and the end:
+
+        encoder:  what is said while a window is seen, by two heads that are
+                  left out afterwards, seen_pinyin + 0.5 seen_tones
+        parts:    L_p + L_t + L_c with the true pinyin and tones
+        joint:    L_p + L_t + L_c with those that the decoders say; in the first
+                  half of the epochs, fewer and fewer clips have the true ones
+
+    After the first phase the front end and the encoder of the clips are frozen,
+    so that what they say is computed once.
+
+    Args:
+        model: `CSSMCM`.
+        sampling: float. Scheduled sampling of the decoders, in the second half
+            of `"parts"` and in `"joint"`.
+        corruption: float. In `"parts"`, the part of the pinyin that the
+            encoder gets wrong, drawn from all, since it will not always get
+            the right ones.
+        learning_rate: float. The highest, of Adam.
+        phase: string. What `fit` trains at first; `fit_stages` sets it.
+        seed: integer. Seed of what is random, and of the order of the clips.
+        **kwargs: `name` and `dtype`, as for any `keras.Model`.
+
+    Call arguments:
+        inputs: dict of arrays, as `CSSMCM` takes them; in phase `"encoder"`
+            with `places`, integers `(batch, frames)`, the place in the text of
+            what each frame says, -1 for nothing.
+        training: boolean.
+
+    Returns:
+        Dict of pairs of logits and what is right.
+
+    Raises:
+        ValueError: If an argument is not as above.
+
+    Differences from the paper (as we understand it):
+
+    1. Phase `"encoder"`, the corruption, and the mixture in the joint phase are
+       ours; without the first one the decoders learn the language, and vision
+       comes last.
+    2. No curriculum by length, and Adam with a rate that falls as a cosine.
+    """
+
+    backup_seconds = 60
+    cache_bytes = 2**31
+
+    def __init__(
+        self,
+        model,
+        sampling=0.2,
+        corruption=0.25,
+        learning_rate=3e-3,
+        phase="encoder",
+        seed=0,
+        **kwargs,
+    ):
+        if not isinstance(model, CSSMCM):
+            checks.fail("`model` must be a `CSSMCM`", "model", model)
+        all_stages = dict.fromkeys(STAGES, 1.0)
+        phases = {
+            "encoder": {"seen_pinyin": 1.0, "seen_tones": 0.5},
+            "parts": all_stages,
+            "joint": all_stages,
+        }
+        super().__init__(phases, seed, **kwargs)
+        self.model = model
+        self.sampling = checks.number("sampling", sampling, 0.0, 1.0)
+        self.corruption = checks.number("corruption", corruption, 0.0, 1.0)
+        self.learning_rate = checks.number("learning_rate", learning_rate)
+        self.learning_rates = dict.fromkeys(phases, self.learning_rate)
+        self.heads = {
+            stage: layers.Dense(len(model.vocabularies[stage]))
+            for stage in FRAMES
+        }
+        # How far a phase is, from 0 to 1.
+        self.progress = self.add_weight(
+            initializer="zeros", trainable=False, name="progress"
+        )
+        self.draws = keras.random.SeedGenerator(seed)
+        self.set_phase(phase)
+        self.build()
+
+    def build(self, input_shape=None):
+        width = self.model.video_encoder.units * 2
+        for head in self.heads.values():
+            head.build((None, None, width))
+        self.built = True
+
+    def set_phase(self, phase):
+        super().set_phase(phase)
+        model, sees = self.model, phase == "encoder"
+        seeing = [model.front_end, model.video_encoder, *self.heads.values()]
+        reading = [
+            *model.tables.values(),
+            *model.token_encoders.values(),
+            *model.decoders.values(),
+        ]
+        for layer in seeing:
+            layer.trainable = sees
+        for layer in reading:
+            layer.trainable = not sees
+
+    def fit_stages(self, data, epochs, batch_size=64, **kwargs):
+        callbacks = [Clock(self, epochs), *kwargs.pop("callbacks", ())]
+        return super().fit_stages(
+            data, epochs, batch_size, callbacks=callbacks, **kwargs
+        )
+
+    def feature_names(self):
+        if self.phase == "encoder":
+            return ()
+        return ("video", "video_states")
+
+    def frozen_features(self, inputs):
+        """What the frozen encoder says of the clips."""
+        video = self.model.see(inputs["clips"], inputs["frames"], False)
+        states = ops.stack(video.states, axis=1)
+        return {"video": video.values, "video_states": states}
+
+    def call(self, inputs, training=None):
+        if self.phase == "encoder":
+            return self._seen(inputs, training)
+        inputs = self.with_features(inputs)
+        states = inputs["video_states"]
+        depth = self.model.video_encoder.depth
+        values = self.model.video_encoder.drop(
+            inputs["video"], training=training
+        )
+        there = windows_of(ops.cast(inputs["frames"], "int32"))
+        steps = values.shape[1] or ops.shape(values)[1]
+        video = Encoded(
+            values,
+            ops.arange(steps)[None] < there[:, None],
+            [states[:, number] for number in range(depth)],
+        )
+        known = {stage: inputs[stage] for stage in STAGES}
+        is_joint = self.phase == "joint"
+        true = 1.0 - self.progress / BLENDED if is_joint else 1.0
+        late = ops.cast(self.progress >= 0.5, "float32")
+        part = self.sampling * (1.0 if is_joint else late)
+        fed = known if is_joint or not training else self._corrupted(known)
+        sampling = part if training else None
+        logits = self.model.cascade(
+            video, known, true, sampling, training, fed=fed
+        )
+        return {
+            stage: (logits[stage], *with_end(known[stage])) for stage in STAGES
+        }
+
+    def _seen(self, inputs, training):
+        """Logits of each window, and what is said in its middle."""
+        video = self.model.see(inputs["clips"], inputs["frames"], training)
+        middle = inputs["places"][:, WINDOW // 2 :: STRIDE]
+        middle = ops.cast(middle, "int32")[:, : video.values.shape[1]]
+        found = {}
+        for stage in FRAMES:
+            tokens = ops.cast(inputs[stage], "int32")
+            said = ops.take_along_axis(tokens, ops.maximum(middle, 0), axis=1)
+            said = ops.where(middle < 0, PAD, said)
+            logits = self.heads[stage](video.values)
+            found[f"seen_{stage}"] = logits, said, video.mask
+        return found
+
+    def _corrupted(self, known):
+        """The same with some of the pinyin replaced."""
+        pinyin = ops.cast(known["pinyin"], "int32")
+        words = len(self.model.vocabularies["pinyin"])
+        shape = ops.shape(pinyin)
+        other = keras.random.randint(
+            shape, len(SPECIAL), words, seed=self.draws
+        )
+        drawn = keras.random.uniform(shape, seed=self.draws)
+        chosen = (drawn < self.corruption) & (pinyin >= len(SPECIAL))
+        return {**known, "pinyin": ops.where(chosen, other, pinyin)}
+
+    def loss_terms(self, inputs, outputs):
+        return {name: mean_entropy(*found) for name, found in outputs.items()}
+
+
+class Clock(keras.callbacks.Callback):
+    """Tells a trainer how far its phase is.
+
+    Args:
+        trainer: `CSSMCMTrainer`.
+        epochs: dict, phase -> integer.
+    """
+
+    def __init__(self, trainer, epochs):
+        super().__init__()
+        self.trainer, self.epochs = trainer, epochs
+
+    def on_epoch_begin(self, epoch, logs=None):
+        last = max(1, self.epochs[self.trainer.phase] - 1)
+        self.trainer.progress.assign(epoch / last)
+
+
+def with_end(tokens):
+    """Tokens with their end, and which places count.
+
+    Args:
+        tokens: integer tensor `(batch, length)`, filled with 0.
+
+    Returns:
+        Int32 and boolean tensors `(batch, length + 1)`.
+    """
+    tokens = ops.pad(ops.cast(tokens, "int32"), [[0, 0], [0, 1]])
+    size = ops.sum(ops.cast(tokens != PAD, "int32"), axis=1, keepdims=True)
+    place = ops.arange(tokens.shape[1])[None]
+    return ops.where(place == size, END, tokens), place <= size
+
+
+def mean_entropy(logits, right, mask):
+    """The mean cross-entropy of the places that count."""
+    each = keras.losses.sparse_categorical_crossentropy(right, logits, True)
+    mask = ops.cast(mask, each.dtype)
+    return ops.sum(each * mask) / ops.maximum(ops.sum(mask), 1.0)
