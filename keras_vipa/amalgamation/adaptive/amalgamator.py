@@ -128,7 +128,7 @@ class AdaptiveAmalgamator(Amalgamator):
     4. The figure draws the selection for the second phase too, the program does
        not: `select` is off.
     5. `a = 0.1` is ours; with 1, the target network stayed below its
-       components on our validation pictures. The paper's is not known.
+       components on two of three tasks. The paper's is not known.
 
     Reference:
         Shen, Xue, Wang, Song, Sun, Song. "Customizing Student Networks From
