@@ -27,7 +27,6 @@ turns; a ratio below 1 comes from parts that share both cores. Written to
 """
 
 import pathlib
-import resource
 import tempfile
 
 from keras_vipa.utils import recipe
@@ -265,7 +264,9 @@ def peak(method, count, steps):
         images = np.zeros((steps * batch_size, *shape), "float32")
         made.compile(made.default_optimizer(steps))
         made.fit(images, batch_size=batch_size, verbose=0)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # `ru_maxrss` would be that of the process this one was started from.
+    status = pathlib.Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def memory(args):
