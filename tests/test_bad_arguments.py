@@ -66,6 +66,9 @@ def parts():
             )
             for labels in (("hat", "tie"), ("tie", "cape"))
         },
+        "lip_reader": applications.CSSMCM(
+            {"pinyin": ["ni"], "tones": ["1"], "characters": ["a"]}
+        ),
         "vectors": vectors,
         "images": networks.images(4),
         "pictures": [np.full((40, 40, 3), 9, "uint8") for _ in range(3)],
@@ -88,6 +91,7 @@ def rows():
     rooms = datasets.RoomSet(data.images, depth=np.ones((6, 8, 8)))
     picture, style = p["images"][0].repeat(4, 0).repeat(4, 1), p["pictures"][0]
     code = np.zeros(975)
+    words = {"pinyin": ["ni"], "tones": ["1"], "characters": ["a"]}
     axis = Figure().subplots()
     scored = {"scores": p["scores"], "truth": p["scores"].T}
     epochs = {"joint": 1}
@@ -190,6 +194,21 @@ def rows():
             "sampling": "regular",
             "features": tiny_features(),
         },
+        "applications.CSSMCM": {
+            "vocabularies": words,
+            "variant": "small",
+            "length": 3,
+            "soft": True,
+            "seed": 0,
+        },
+        "applications.CSSMCMTrainer": {
+            "model": p["lip_reader"],
+            "sampling": 0.2,
+            "corruption": 0.2,
+            "learning_rate": 0.001,
+            "phase": "parts",
+            "seed": 0,
+        },
         "applications.DINTrainer": {
             "model": din,
             "loss_weights": None,
@@ -276,6 +295,21 @@ def rows():
             "size": 32,
             "seed": 0,
         },
+        "datasets.ClipSet": {
+            "read": len,
+            "texts": ["ab", "c"],
+            "pinyin": [["ni", "hao"], ["ta"]],
+            "tones": [[3, 3], [1]],
+            "speakers": [0, 1],
+            "lengths": [9, 9],
+            "places": None,
+        },
+        "datasets.lips": {
+            "split": "validation",
+            "tone_cue": 1.0,
+            "size": (16, 32),
+            "seed": 0,
+        },
         "datasets.RoomSet": {
             "images": np.zeros((6, 8, 8, 3), "uint8"),
             "labels": np.zeros((6, 8, 8), "uint8"),
@@ -321,6 +355,17 @@ def rows():
         },
         "layers.BiasNet": {"channels": 4, "widths": (4,)},
         "layers.ColorCode": {"epsilon": 1e-4},
+        "layers.CascadeToneDecoder": {
+            "vocabulary": 6,
+            "sources": 1,
+            "units": 4,
+            "embedding": 3,
+            "depth": 1,
+            "feeding": False,
+            "dropout": 0.1,
+            "special": (0, 1, 2),
+            "seed": 0,
+        },
         "layers.ChannelGate": {"reduction": 4, "seed": 0},
         "layers.MaxPoolingWithIndices2D": {},
         "layers.MaxUnpooling2D": {},
@@ -369,6 +414,7 @@ def rows():
             "target": np.ones((2, 4, 4)),
             "output": np.ones((2, 4, 4)),
         },
+        "metrics.error_rates": {"targets": ["ab"], "outputs": ["b"]},
         "metrics.mean_average_precision": {
             "labels": np.eye(2),
             "scores": np.eye(2),

@@ -53,6 +53,8 @@ class ClipSet:
     ):
         if not callable(read):
             checks.fail("`read` must be callable", "read", read)
+        if places is not None and not callable(places):
+            checks.fail("`places` must be callable or None", "places", places)
         self._read, self._places = read, places
         is_list = isinstance(texts, list)
         if not is_list or not all(isinstance(t, str) and t for t in texts):
@@ -68,7 +70,10 @@ class ClipSet:
         """A list for each text, with an item for each of its characters."""
         if values is None:
             return None
-        if list(map(len, values)) != list(map(len, self.texts)):
+        is_list = isinstance(values, list) and all(
+            isinstance(one, list | tuple) for one in values
+        )
+        if not is_list or [*map(len, values)] != [*map(len, self.texts)]:
             rule = f"`{name}` must have as many items as texts have characters"
             checks.fail(rule, name, values)
         return [list(one) for one in values]
@@ -76,11 +81,11 @@ class ClipSet:
     def _numbers(self, name, values):
         if values is None:
             return None
-        found = np.asarray(values, "int32")
-        if found.shape != (len(self.texts),):
-            rule = f"`{name}` must be as many as the texts, {len(self.texts)}"
+        rule = f"`{name}` must be integers, {len(self.texts)} as the texts"
+        found = checks.array(name, values, rule, 1, "iu", allow_empty=True)
+        if len(found) != len(self.texts):
             checks.fail(rule, name, found)
-        return found
+        return found.astype("int32")
 
     def __len__(self):
         """Return the number of clips."""

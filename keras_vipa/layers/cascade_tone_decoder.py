@@ -100,7 +100,13 @@ class CascadeToneDecoder(layers.Layer):
             ("seed", seed, 0),
         ):
             checks.integer(name, value, least)
-        self.dropout = checks.number("dropout", dropout)
+        self.dropout = checks.number("dropout", dropout, 0.0, 1.0)
+        if not isinstance(feeding, bool):
+            checks.fail("`feeding` must be a boolean", "feeding", feeding)
+        is_tuple = isinstance(special, list | tuple) and len(special) == 3
+        if not is_tuple or not all(checks.is_integer(n, 0) for n in special):
+            rule = "`special` must be three integers from 0 on"
+            checks.fail(rule, "special", special)
         self.vocabulary, self.sources, self.units = vocabulary, sources, units
         self.embedding, self.depth = embedding, depth
         self.feeding, self.seed = feeding, seed

@@ -142,6 +142,8 @@ class CSSMCM(keras.Model):
         }
         checks.choice("variant", variant, tuple(VARIANTS))
         checks.integer("length", length)
+        if not isinstance(soft, bool):
+            checks.fail("`soft` must be a boolean", "soft", soft)
         checks.integer("seed", seed, 0)
         super().__init__(**kwargs)
         self.vocabularies, self.variant = vocabularies, variant
