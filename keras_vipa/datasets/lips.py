@@ -64,17 +64,14 @@ def lips(split="train", tone_cue=1.0, size=(32, 64), seed=0):
     """
     checks.choice("split", split, tuple(COUNTS))
     checks.number("tone_cue", tone_cue)
-    checks.sizes("size", size, 2)
+    size = checks.sizes("size", size, 2)
     checks.integer("seed", seed, 0)
-    tables = _tables()
-    first = 0
-    for name, count in COUNTS.items():
-        if name == split:
-            break
-        first += count
-    chosen = range(first, first + count)
-    spoken = [tables.sentence(number, tone_cue) for number in chosen]
-    size = tuple(int(side) for side in size)
+    tables, order = _tables(), list(COUNTS)
+    first = sum(COUNTS[name] for name in order[: order.index(split)])
+    spoken = [
+        tables.sentence(number, tone_cue)
+        for number in range(first, first + COUNTS[split])
+    ]
 
     def read(index):
         return spoken[index].drawn(size, tone_cue, seed)

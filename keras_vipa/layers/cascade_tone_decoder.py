@@ -9,6 +9,10 @@ from keras import ops
 
 from keras_vipa.utils import checks
 
+ARGUMENTS = (
+    "vocabulary sources units embedding depth feeding dropout special seed"
+).split()
+
 
 @keras.saving.register_keras_serializable(package="keras_vipa")
 class CascadeToneDecoder(layers.Layer):
@@ -294,15 +298,18 @@ class CascadeToneDecoder(layers.Layer):
 
     def _logits(self, tokens, memory, carry, training):
         """Logits of all steps, whose tokens are known."""
-        x = self.drop(self.table(tokens), training=training)
+        found = self._through(tokens, memory, carry, training)
+        return self._head(*found, training)
+
+    def _through(self, tokens, memory, carry, training):
+        """`h` of the last layer, and the contexts, of all steps."""
+        h = self.drop(self.table(tokens), training=training)
         if self.feeding:
-            h, *contexts = self._run(x, carry, memory)
-        else:
-            h = x
-            for layer, state in zip(self.recurrent, carry):
-                h = layer(h, initial_state=state)
-            contexts, _ = self._attend(h, memory)
-        return self._head(h, contexts, training)
+            h, *contexts = self._run(h, carry, memory)
+            return h, contexts
+        for layer, state in zip(self.recurrent, carry):
+            h = layer(h, initial_state=state)
+        return h, self._attend(h, memory)[0]
 
     def attention(self, tokens, memory, masks=None, state=None):
         """The weights of all steps.
@@ -317,12 +324,12 @@ class CascadeToneDecoder(layers.Layer):
             List of tensors `(batch, length, steps)`, a source each.
         """
         memory = self.remember(memory, masks)
-        carry, x = self.first(memory, state), self.table(tokens)
-        h, *_ = self._run(x, carry, memory)
+        carry = self.first(memory, state)
+        h, _ = self._through(tokens, memory, carry, False)
         return self._attend(h, memory)[1]
 
     def _run(self, x, carry, memory):
-        """`h` of the last layer and, with `feeding`, contexts of all steps."""
+        """`h` of the last layer and contexts, one step after the other."""
         steps = x.shape[1]
         if steps is None:
             _, after = ops.scan(
@@ -359,9 +366,14 @@ class CascadeToneDecoder(layers.Layer):
         before = ops.concatenate(
             [ops.full_like(tokens[:, :1], self.start), tokens[:, :-1]], axis=1
         )
-        logits = self.call(before, memory, masks, state)
-        weights = self.attention(before, memory, masks, state)
-        return {"tokens": tokens, "logits": logits, "attention": weights}
+        memory = self.remember(memory, masks)
+        carry = self.first(memory, state)
+        h, contexts = self._through(before, memory, carry, False)
+        return {
+            "tokens": tokens,
+            "logits": self._head(h, contexts, False),
+            "attention": self._attend(h, memory)[1],
+        }
 
     def beam(
         self, memory, masks=None, state=None, length=30, width=4, penalty=0.0
@@ -449,18 +461,8 @@ class CascadeToneDecoder(layers.Layer):
         return (*tokens_shape, self.vocabulary)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "vocabulary": self.vocabulary,
-            "sources": self.sources,
-            "units": self.units,
-            "embedding": self.embedding,
-            "depth": self.depth,
-            "feeding": self.feeding,
-            "dropout": self.dropout,
-            "special": self.special,
-            "seed": self.seed,
-        }
+        own = {name: getattr(self, name) for name in ARGUMENTS}
+        return {**super().get_config(), **own}
 
 
 def _followed(tokens, parents):

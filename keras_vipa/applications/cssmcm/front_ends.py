@@ -15,6 +15,19 @@ def windows_of(frames):
     return (frames - WINDOW) // STRIDE + 1
 
 
+def are_there(counts, steps):
+    """Which of so many steps are there: the first ones of each row.
+
+    Args:
+        counts: integer tensor `(batch,)`, how many are.
+        steps: integer.
+
+    Returns:
+        Boolean tensor `(batch, steps)`.
+    """
+    return ops.arange(steps)[None] < ops.cast(counts, "int32")[:, None]
+
+
 @keras.saving.register_keras_serializable(package="keras_vipa")
 class Windows(layers.Layer):
     """Windows of five grey frames, each two frames after the one before.
@@ -33,8 +46,8 @@ class Windows(layers.Layer):
     def call(self, clips, frames):
         clips = ops.cast(clips, self.compute_dtype)
         count = clips.shape[1] or ops.shape(clips)[1]
-        there = ops.arange(count)[None] < ops.cast(frames, "int32")[:, None]
-        there = ops.cast(there, clips.dtype)[:, :, None, None]
+        there = ops.cast(are_there(frames, count), clips.dtype)
+        there = there[:, :, None, None]
         axes, sides = (1, 2, 3), clips.shape[2] * clips.shape[3]
         pixels = ops.sum(there, axis=axes, keepdims=True) * sides
         mean = ops.sum(clips * there, axis=axes, keepdims=True) / pixels

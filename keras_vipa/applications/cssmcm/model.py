@@ -9,10 +9,10 @@ from keras import ops
 from keras_vipa.applications.cssmcm.encoder import SequenceEncoder
 from keras_vipa.applications.cssmcm.front_ends import WINDOW
 from keras_vipa.applications.cssmcm.front_ends import Windows
+from keras_vipa.applications.cssmcm.front_ends import are_there
 from keras_vipa.applications.cssmcm.front_ends import patches
 from keras_vipa.applications.cssmcm.front_ends import vgg_m
 from keras_vipa.applications.cssmcm.front_ends import windows_of
-from keras_vipa.applications.cssmcm.vocabulary import END
 from keras_vipa.applications.cssmcm.vocabulary import SPECIAL
 from keras_vipa.applications.cssmcm.vocabulary import START
 from keras_vipa.applications.cssmcm.vocabulary import Vocabulary
@@ -59,6 +59,12 @@ class Encoded:
     values: object
     mask: object
     states: list
+
+
+def attended(sources):
+    """Memory, masks and first state of a decoder: lists, of `Encoded`."""
+    memory = [source.values for source in sources]
+    return memory, [source.mask for source in sources], sources[-1].states
 
 
 @keras.saving.register_keras_serializable(package="keras_vipa")
@@ -207,8 +213,7 @@ class CSSMCM(keras.Model):
         flat = ops.reshape(windows, (-1, *self.size, WINDOW))
         x = self.front_end(flat, training=training)
         x = ops.reshape(x, (-1, steps, x.shape[-1]))
-        there = windows_of(ops.cast(frames, "int32"))
-        mask = ops.arange(steps)[None] < there[:, None]
+        mask = are_there(windows_of(frames), steps)
         return self._encoded(self.video_encoder, x, mask, training)
 
     def _encoded(self, encoder, x, mask, training):
@@ -263,9 +268,7 @@ class CSSMCM(keras.Model):
             before = ops.pad(tokens, [[0, 0], [1, 0]], constant_values=START)
             logits[stage] = self.decoders[stage](
                 before,
-                [source.values for source in sources],
-                [source.mask for source in sources],
-                sources[-1].states,
+                *attended(sources),
                 sampling=sampling,
                 training=training,
             )
@@ -296,14 +299,11 @@ class CSSMCM(keras.Model):
         sources, found = [video], {}
         for stage in STAGES:
             found[stage] = self.decoders[stage].greedy(
-                [source.values for source in sources],
-                [source.mask for source in sources],
-                sources[-1].states,
-                self.length + 1,
+                *attended(sources), self.length + 1
             )
             if stage == STAGES[0]:
                 tokens = found[stage]["tokens"][:, :-1]
-                mask = (tokens >= len(SPECIAL)) & (tokens != END)
+                mask = tokens >= len(SPECIAL)
             if stage != STAGES[-1]:
                 said = self.said(found[stage]["logits"][:, :-1])
                 sources.append(self.encode(stage, said, mask, False))

@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_vipa.applications.cssmcm.front_ends import STRIDE
 from keras_vipa.applications.cssmcm.front_ends import WINDOW
+from keras_vipa.applications.cssmcm.front_ends import are_there
 from keras_vipa.applications.cssmcm.front_ends import windows_of
 from keras_vipa.applications.cssmcm.model import CSSMCM
 from keras_vipa.applications.cssmcm.model import STAGES
@@ -154,11 +155,10 @@ class CSSMCMTrainer(PhasedModel):
         values = self.model.video_encoder.drop(
             inputs["video"], training=training
         )
-        there = windows_of(ops.cast(inputs["frames"], "int32"))
         steps = values.shape[1] or ops.shape(values)[1]
         video = Encoded(
             values,
-            ops.arange(steps)[None] < there[:, None],
+            are_there(windows_of(inputs["frames"]), steps),
             [states[:, number] for number in range(depth)],
         )
         known = {stage: inputs[stage] for stage in STAGES}
