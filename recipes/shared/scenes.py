@@ -40,7 +40,7 @@ LABELS = {
     "abs_rel": "relative error of depth in %",
     "mean_angle": "angle of normals in degrees",
 }
-WIDTH, DEPTH, BATCH, STEPS = 16, 4, 8, 1000
+WIDTH, DEPTH, BATCH, STEPS = 16, 4, 8, 1400
 
 
 class Task:
