@@ -260,10 +260,9 @@ class CascadeToneDecoder(layers.Layer):
             tensors `(batch, steps)`, the weights of each source.
         """
         carry = self._next(self.table(tokens), carry, memory)
-        h = carry[self.depth - 1][:, None]
-        contexts, weights = self._attend(h, memory)
-        logits = self._head(h, contexts, False)
-        return logits[:, 0], carry, [w[:, 0] for w in weights]
+        h = carry[self.depth - 1]
+        contexts, weights = self._attend_once(h, memory)
+        return self._head(h, contexts, False), carry, weights
 
     def _next(self, x, carry, memory):
         """What goes on after a step with the embedding `x`."""
@@ -273,20 +272,29 @@ class CascadeToneDecoder(layers.Layer):
             x, _ = layer.cell(x, [h])
             after.append(x)
         if self.feeding:
-            contexts, _ = self._attend(x[:, None], memory)
-            after += [context[:, 0] for context in contexts]
+            contexts, _ = self._attend_once(x, memory)
+            after += contexts
         return after
 
     def _attend(self, h, memory):
         """Contexts and weights of all sources for `(batch, length, units)`."""
+        return self._attended([query(h) for query in self.queries], memory)
+
+    def _attend_once(self, h, memory):
+        """The same for `(batch, units)`, in a form XLA has a gradient of."""
+        asked = [ops.expand_dims(query(h), 1) for query in self.queries]
+        contexts, weights = self._attended(asked, memory)
+        return [c[:, 0] for c in contexts], [w[:, 0] for w in weights]
+
+    def _attended(self, asked, memory):
         found = [
             attend(
-                [project(h), values, keys],
+                [query, values, keys],
                 mask=[None, mask],
                 return_attention_scores=True,
             )
-            for project, attend, (values, keys, mask) in zip(
-                self.queries, self.attentions, memory
+            for query, attend, (values, keys, mask) in zip(
+                asked, self.attentions, memory
             )
         ]
         return [list(part) for part in zip(*found)]
@@ -330,22 +338,10 @@ class CascadeToneDecoder(layers.Layer):
 
     def _run(self, x, carry, memory):
         """`h` of the last layer and contexts, one step after the other."""
-        steps = x.shape[1]
-        if steps is None:
-            _, after = ops.scan(
-                lambda carry, x: [self._next(x, carry, memory)] * 2,
-                carry,
-                ops.swapaxes(x, 0, 1),
-            )
-            after = [ops.swapaxes(part, 0, 1) for part in after]
-        else:
-            # XLA has no gradient of a loop whose steps are not counted.
-            found = []
-            for number in range(steps):
-                carry = self._next(x[:, number], carry, memory)
-                found.append(carry)
-            after = [ops.stack(part, axis=1) for part in zip(*found)]
-        return after[self.depth - 1 :]
+        loop = layers.RNN(_Steps(self, memory, carry), return_sequences=True)
+        found = loop(x, initial_state=carry)
+        sizes = [part.shape[-1] for part in carry[self.depth - 1 :]]
+        return ops.split(found, np.cumsum(sizes)[:-1].tolist(), axis=-1)
 
     def greedy(self, memory, masks=None, state=None, length=30):
         """The likeliest token, one after the other.
@@ -463,6 +459,27 @@ class CascadeToneDecoder(layers.Layer):
     def get_config(self):
         own = {name: getattr(self, name) for name in ARGUMENTS}
         return {**super().get_config(), **own}
+
+
+class _Steps(layers.Layer):
+    """The steps of a decoder, whose tokens are known, as `RNN` asks for them.
+
+    Args:
+        decoder: `CascadeToneDecoder`.
+        memory: as of `remember`.
+        carry: as of `first`.
+    """
+
+    def __init__(self, decoder, memory, carry):
+        super().__init__(dtype=decoder.dtype_policy)
+        self.decoder, self.memory = decoder, memory
+        self.state_size = [part.shape[-1] for part in carry]
+        self.output_size = sum(self.state_size[decoder.depth - 1 :])
+
+    def call(self, inputs, states):
+        after = self.decoder._next(inputs, list(states), self.memory)
+        found = ops.concatenate(after[self.decoder.depth - 1 :], axis=-1)
+        return found, after
 
 
 def _followed(tokens, parents):
