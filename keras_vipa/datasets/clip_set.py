@@ -129,6 +129,37 @@ class ClipSet:
         index = self._checked(index)
         return self._places and self._places(index)
 
+    def said(self):
+        """Return what is said in all clips, as a reader says it.
+
+        Returns:
+            Dict of lists of lists of strings, one for each character:
+            `"pinyin"`, `"tones"`, `"syllables"` with their tones, and
+            `"characters"`.
+
+        Raises:
+            ValueError: If syllables or tones are not known.
+
+        Example:
+
+        >>> clips = ClipSet(lambda i: None, ["好"], [["hao"]], [[3]])
+        >>> clips.said()["syllables"]
+        [['hao3']]
+        """
+        if self.pinyin is None or self.tones is None:
+            raise ValueError("Syllables and tones of the clips must be known.")
+        tones = [[str(tone) for tone in one] for one in self.tones]
+        syllables = [
+            [syllable + tone for syllable, tone in zip(*one)]
+            for one in zip(self.pinyin, tones)
+        ]
+        return {
+            "pinyin": [list(one) for one in self.pinyin],
+            "tones": tones,
+            "syllables": syllables,
+            "characters": [list(text) for text in self.texts],
+        }
+
     def _checked(self, index):
         if not checks.is_integer(index, 0) or index >= len(self):
             rule = f"`index` must be an integer from 0 to {len(self) - 1}"

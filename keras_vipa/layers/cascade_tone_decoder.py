@@ -319,22 +319,26 @@ class CascadeToneDecoder(layers.Layer):
             h = layer(h, initial_state=state)
         return h, self._attend(h, memory)[0]
 
-    def attention(self, tokens, memory, masks=None, state=None):
-        """The weights of all steps.
+    def follow(self, tokens, memory, masks=None, state=None):
+        """Logits and weights of all steps, whose tokens are known.
 
         Args:
-            tokens: integer tensor `(batch, length)`.
+            tokens: integer tensor `(batch, length)`, as in `call`.
             memory: list of tensors, and
             masks: list, and
             state: list, as in `call`.
 
         Returns:
-            List of tensors `(batch, length, steps)`, a source each.
+            Dict of tensors: `"logits"`, `(batch, length, vocabulary)`, and
+            `"attention"`, a list of `(batch, length, steps)`, a source each.
         """
         memory = self.remember(memory, masks)
         carry = self.first(memory, state)
-        h, _ = self._through(tokens, memory, carry, False)
-        return self._attend(h, memory)[1]
+        h, contexts = self._through(tokens, memory, carry, False)
+        return {
+            "logits": self._head(h, contexts, False),
+            "attention": self._attend(h, memory)[1],
+        }
 
     def _run(self, x, carry, memory):
         """`h` of the last layer and contexts, one step after the other."""
@@ -359,20 +363,23 @@ class CascadeToneDecoder(layers.Layer):
         """
         found = self.beam(memory, masks, state, length, width=1)
         tokens = found["tokens"][:, 0]
-        before = ops.concatenate(
-            [ops.full_like(tokens[:, :1], self.start), tokens[:, :-1]], axis=1
-        )
-        memory = self.remember(memory, masks)
-        carry = self.first(memory, state)
-        h, contexts = self._through(before, memory, carry, False)
-        return {
-            "tokens": tokens,
-            "logits": self._head(h, contexts, False),
-            "attention": self._attend(h, memory)[1],
-        }
+        known = self.follow(self.before(tokens), memory, masks, state)
+        return {"tokens": tokens, **known}
+
+    def before(self, tokens):
+        """The token before each of some, as `call` takes them."""
+        start = ops.full_like(tokens[:, :1], self.start)
+        return ops.concatenate([start, tokens[:, :-1]], axis=1)
 
     def beam(
-        self, memory, masks=None, state=None, length=30, width=4, penalty=0.0
+        self,
+        memory,
+        masks=None,
+        state=None,
+        length=30,
+        width=4,
+        penalty=0.0,
+        sizes=None,
     ):
         """The likeliest sequences that a search with a beam finds.
 
@@ -384,6 +391,8 @@ class CascadeToneDecoder(layers.Layer):
             width: integer. Sequences that are followed at once.
             penalty: float. Sequences `y` are ranked by `log P(y) / ((5 + |y|) /
                 6)^penalty`; 0 prefers short ones.
+            sizes: integer tensor `(batch,)`. Tokens before the end, less than
+                `length`, where that is known.
 
         Returns:
             Dict of tensors, the best first: `"tokens"`, int32 `(batch, width,
@@ -411,16 +420,17 @@ class CascadeToneDecoder(layers.Layer):
         offsets = width * ops.arange(rows)[:, None]
 
         def search(carried, _):
-            carry, tokens, _, total, sizes = carried
+            carry, tokens, _, total, counts = carried
             logits, carry, _ = self.step(
                 ops.reshape(tokens, (-1,)), carry, memory
             )
             logits = ops.reshape(logits, (rows, width, self.vocabulary))
             over = (tokens == self.end) | (tokens == self.pad)
-            likely = self._likely(logits, over)
-            sizes = sizes + ops.cast(~over, "int32")
+            is_last = None if sizes is None else counts >= sizes[:, None]
+            likely = self._likely(logits, over, is_last)
+            counts = counts + ops.cast(~over, "int32")
             total = total[:, :, None] + likely
-            ranks = total / self._lengths(sizes, penalty)[:, :, None]
+            ranks = total / self._lengths(counts, penalty)[:, :, None]
             _, best = ops.top_k(ops.reshape(ranks, (rows, -1)), width)
             parents = best // self.vocabulary
             total = ops.take_along_axis(
@@ -432,7 +442,7 @@ class CascadeToneDecoder(layers.Layer):
                 ops.cast(best % self.vocabulary, "int32"),
                 ops.cast(parents, "int32"),
                 total,
-                ops.take_along_axis(sizes, parents, axis=1),
+                ops.take_along_axis(counts, parents, axis=1),
             ]
             return after, after
 
@@ -441,14 +451,25 @@ class CascadeToneDecoder(layers.Layer):
         scores = last[3] / self._lengths(last[4], penalty)
         return {"tokens": _followed(tokens, parents), "scores": scores}
 
-    def _likely(self, logits, over):
-        """Logs of probabilities: of filling behind the end, and else not."""
-        never = np.zeros(self.vocabulary, "float32")
-        never[[self.pad, self.start]] = -1e9
-        only_pad = np.full(self.vocabulary, -1e9, "float32")
-        only_pad[self.pad] = 0.0
+    def _likely(self, logits, over, is_last=None):
+        """Logs of probabilities: of filling behind the end, and else not.
+
+        Where it is known which token is the last one, it is the end, and no
+        other is.
+        """
+        token = np.arange(self.vocabulary)
+
+        def only(allowed):
+            return np.where(allowed, 0.0, -1e9).astype("float32")
+
+        never = only((token != self.pad) & (token != self.start))
         likely = ops.log_softmax(ops.cast(logits, "float32")) + never
-        return ops.where(over[:, :, None], only_pad, likely)
+        if is_last is not None:
+            is_end = token == self.end
+            likely = likely + ops.where(
+                is_last[:, :, None], only(is_end), only(~is_end)
+            )
+        return ops.where(over[:, :, None], only(token == self.pad), likely)
 
     def _lengths(self, sizes, penalty):
         return ((5.0 + ops.cast(sizes, "float32")) / 6.0) ** penalty

@@ -144,23 +144,54 @@ class TestCascade(TestCase):
             small({"clips": room, **INPUTS}),
         )
 
-    def test_reading(self, small):
-        """Stage by stage, each from what was read before."""
+    @pytest.mark.parametrize("is_known", [False, True])
+    def test_reading(self, small, is_known):
+        """Stage by stage, each from what was read before, or from the truth."""
         video = small.see(clips(), INPUTS["frames"])
-        found = small.read_encoded(video)
-        said = array(found["pinyin"]["tokens"])[:, :-1]
+        known = {s: INPUTS[s] for s in small.stages} if is_known else None
+        found = small.read_encoded(video, known=known)
+        read = small.decoders["pinyin"].greedy(
+            [video.values], [video.mask], video.states, 4
+        )
+        assert (found["pinyin"]["tokens"][:, 0] == read["tokens"]).numpy().all()
+        said, fed = array(read["tokens"])[:, :-1], read["logits"][:, :-1]
+        fed = ops.softmax(fed)
+        if is_known:
+            said, fed = INPUTS["pinyin"], np.eye(7, dtype="float32")
+            fed = fed[INPUTS["pinyin"]]
         mask = said > 2
-        fed = ops.softmax(found["pinyin"]["logits"][:, :-1])
         pinyin = small.encode("pinyin", fed, mask)
-        expected = small.decoders["tones"].greedy(
+        expected = small.decoders["tones"].beam(
             [video.values, pinyin.values],
             [video.mask, mask],
             pinyin.states,
             4,
+            width=1,
+            sizes=mask.sum(axis=1),
         )
-        self.assert_all_close(found["tones"]["logits"], expected["logits"])
-        shapes = [w.shape[-1] for w in found["characters"]["attention"]]
-        assert shapes == [4, 3, 3]
+        self.assert_all_close(
+            found["tones"]["scores"], expected["scores"], rtol=1e-4
+        )
+        counts = [(array(found[s]["tokens"]) > 2).sum(-1) for s in found]
+        assert counts[1].tolist() == counts[2].tolist()
+        assert found["characters"]["attention"].shape == (2, 4, 4)
+
+    def test_read(self, small):
+        """What is read is the same alone and among others."""
+        some = [clips()[0].astype("uint8"), clips()[1, :9].astype("uint8")]
+        both = small.read(some, width=2)
+        for one, clip in zip(both, some):
+            (alone,) = small.read([clip], width=2)
+            assert alone.tokens == one.tokens and alone.text == one.text
+            self.assert_all_close(alone.scores, one.scores, atol=1e-4)
+            self.assert_all_close(alone.attention, one.attention, atol=1e-4)
+        assert both[1].attention["pinyin"].shape[1] == 3
+        for clip, message in (
+            (some[0][:4], "at least 5 frames. Received: clip 1 with 4"),
+            (some[0][:, :8], r"\(frames, 16, 32\). Received: clip 1 of shape"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                small.read([some[0], clip])
 
     def test_saved(self, small, tmp_path):
         small.save(tmp_path / "model.keras")
@@ -175,6 +206,10 @@ class TestCascade(TestCase):
             ({"vocabularies": {"pinyin": ["ni"]}}, "`vocabularies` must be"),
             ({"variant": "large"}, "`variant` must be one of"),
             ({"length": 0}, "`length` must be"),
+            ({"sources": {"tones": ("pinyin",)}}, "`sources` must be"),
+            ({"sources": {}}, "`sources` must be"),
+            ({"units": 0}, "`units` must be"),
+            ({"vocabularies": None}, "`vocabularies` must be given"),
         ],
     )
     def test_arguments(self, options, message):

@@ -110,14 +110,14 @@ class TestFormula(TestCase):
         found = layer(TOKENS, memory, masks, state)
         logits, weights = restated(layer, TOKENS, memory, masks, state)
         self.assert_all_close(found, logits.astype("float32"))
-        found = layer.attention(TOKENS, memory, masks, state)
+        found = layer.follow(TOKENS, memory, masks, state)["attention"]
         self.assert_all_close(found, [w.astype("float32") for w in weights])
 
     def test_steps(self, feeding):
         """One after the other they are the whole."""
         layer, (memory, masks), state = decoder(feeding), sources(), states()
         whole = array(layer(TOKENS, memory, masks, state))
-        weights = layer.attention(TOKENS, memory, masks, state)
+        weights = layer.follow(TOKENS, memory, masks, state)["attention"]
         known = layer.remember(memory, masks)
         carry = layer.first(known, state)
         for place, column in enumerate(TOKENS.T):
@@ -132,7 +132,7 @@ class TestFormula(TestCase):
         other = [memory[0].copy(), memory[1]]
         other[0][~masks[0]] = 9.0
         self.assert_all_close(layer(TOKENS, other, masks, state), found)
-        seen = array(layer.attention(TOKENS, memory, masks, state)[0])
+        seen = array(layer.follow(TOKENS, memory, masks, state)["attention"][0])
         assert (seen[1, :, 4:] == 0).all() and (seen[1, :, :4] > 0).all()
 
     def test_what_comes_later_changes_nothing(self, feeding):

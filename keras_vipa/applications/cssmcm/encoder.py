@@ -70,6 +70,10 @@ class SequenceEncoder(layers.Layer):
             states.append(ops.concatenate([forward, backward], axis=-1))
         return x, states
 
+    def compute_mask(self, inputs, previous_mask):
+        # Who attends to the outputs is given the mask, too.
+        return None
+
     def compute_output_shape(self, input_shape, mask_shape=None):
         batch, steps, _ = input_shape
         states = [(batch, 2 * self.units)] * self.depth

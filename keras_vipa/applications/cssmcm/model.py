@@ -13,22 +13,31 @@ from keras_vipa.applications.cssmcm.front_ends import are_there
 from keras_vipa.applications.cssmcm.front_ends import patches
 from keras_vipa.applications.cssmcm.front_ends import vgg_m
 from keras_vipa.applications.cssmcm.front_ends import windows_of
+from keras_vipa.applications.cssmcm.reading import Reader
+from keras_vipa.applications.cssmcm.reading import examples
 from keras_vipa.applications.cssmcm.vocabulary import SPECIAL
 from keras_vipa.applications.cssmcm.vocabulary import START
 from keras_vipa.applications.cssmcm.vocabulary import Vocabulary
+from keras_vipa.applications.presets import WEIGHTS
+from keras_vipa.applications.weights import load_weights
 from keras_vipa.layers import CascadeToneDecoder
 from keras_vipa.utils import checks
 
-# What is read, one after the other.
-STAGES = ("pinyin", "tones", "characters")
+# What each stage of the paper attends to.
+SOURCES = {
+    "pinyin": ("video",),
+    "tones": ("video", "pinyin"),
+    "characters": ("video", "pinyin", "tones"),
+}
 # Sizes: of the frames, of what is seen in a window, of each direction of an
-# encoder, of a decoder, of embeddings; and how many GRUs are stacked.
+# encoder, half of those of a decoder and of embeddings; and how many GRUs are
+# stacked.
 VARIANTS = {
     "paper": {
         "front_end": vgg_m,
         "size": (64, 128),
         "features": 512,
-        "encoder": 256,
+        "units": 256,
         "depth": 2,
         "feeding": False,
         "dropout": 0.5,
@@ -37,7 +46,7 @@ VARIANTS = {
         "front_end": patches,
         "size": (16, 32),
         "features": 64,
-        "encoder": 64,
+        "units": 64,
         "depth": 1,
         "feeding": True,
         "dropout": 0.2,
@@ -59,12 +68,6 @@ class Encoded:
     values: object
     mask: object
     states: list
-
-
-def attended(sources):
-    """Memory, masks and first state of a decoder: lists, of `Encoded`."""
-    memory = [source.values for source in sources]
-    return memory, [source.mask for source in sources], sources[-1].states
 
 
 @keras.saving.register_keras_serializable(package="keras_vipa")
@@ -89,15 +92,31 @@ class CSSMCM(keras.Model):
     say of each place: the mean embedding `P_i E`, through which gradients go
     back, or the likeliest token.
 
+    Other cascades are the same parts, otherwise joined: "Watch, Attend and
+    Spell" (Chung et al., 2017) reads characters from the clip, LipCH-Net
+    (Zhang et al., 2019, with a decoder instead of its CTC) from nothing but
+    syllables.
+
+    >>> watch_attend_spell = {"characters": ("video",)}
+    >>> lipch_net = {"pinyin": ("video",), "characters": ("pinyin",)}
+
     Args:
-        vocabularies: dict, `"pinyin"`, `"tones"` and `"characters"` -> list of
-            tokens.
+        vocabularies: dict, stage -> list of tokens: `"pinyin"`, `"tones"`,
+            `"characters"`, and others that are read or seen. Defaults to those
+            of `weights`.
         variant: string. `"paper"`: VGG-M on frames of 64 x 128, two GRUs on top
             of each other, of 512 units; or `"small"`: squares of four pixels of
             frames of 16 x 32, one GRU of 128 units, which gets the contexts of
             the step before, too.
+        weights: string or path. `None`, for random ones; `"cssmcm_lips"`; or
+            the path of a `.weights.h5` file.
         length: integer. Most characters that are read.
         soft: boolean. Whether encoders get mean embeddings.
+        sources: dict, stage -> tuple of what it attends to, `"video"` and
+            stages before it, of which the last one gives the decoder's first
+            state. Defaults to those of the paper.
+        units: integer. Of each direction of an encoder, and half of those of a
+            decoder. Defaults to those of the variant.
         seed: integer. Seed of the initial weights, and of what is random in
             training.
         **kwargs: arguments of `keras.Model`.
@@ -106,7 +125,7 @@ class CSSMCM(keras.Model):
         inputs: dict of arrays. `clips`, grey `(batch, frames, height, width)`,
             in any range, at least five frames; `frames`, integers `(batch,)`,
             how many of these are there; and what is true, integers `(batch,
-            length)` filled with 0: `pinyin`, `tones`, `characters`.
+            length)` filled with 0, of all stages.
         true: float, or scalar tensor. The part of the clips of which the
             encoders get the true tokens.
         sampling: float, or scalar tensor, of `CascadeToneDecoder`.
@@ -132,19 +151,26 @@ class CSSMCM(keras.Model):
 
     def __init__(
         self,
-        vocabularies,
+        vocabularies=None,
         variant="small",
+        weights=None,
         length=29,
         soft=True,
+        sources=None,
+        units=None,
         seed=0,
         **kwargs,
     ):
+        sources = _checked_sources(SOURCES if sources is None else sources)
+        if vocabularies is None:
+            vocabularies = vocabularies_of(weights)
         is_dict = isinstance(vocabularies, dict)
-        if not is_dict or set(vocabularies) != set(STAGES):
-            rule = f"`vocabularies` must be a dict of {STAGES}"
+        if not is_dict or not set(vocabularies) >= set(sources):
+            rule = f"`vocabularies` must be a dict of {tuple(sources)}"
             checks.fail(rule, "vocabularies", vocabularies)
         vocabularies = {
-            stage: Vocabulary(vocabularies[stage], stage) for stage in STAGES
+            stage: Vocabulary(tokens, stage)
+            for stage, tokens in vocabularies.items()
         }
         checks.choice("variant", variant, tuple(VARIANTS))
         checks.integer("length", length)
@@ -152,58 +178,65 @@ class CSSMCM(keras.Model):
             checks.fail("`soft` must be a boolean", "soft", soft)
         checks.integer("seed", seed, 0)
         super().__init__(**kwargs)
+        sizes = dict(VARIANTS[variant])
+        if units is not None:
+            sizes["units"] = checks.integer("units", units)
         self.vocabularies, self.variant = vocabularies, variant
         self.length, self.soft, self.seed = length, soft, seed
-        sizes = VARIANTS[variant]
-        self.size = sizes["size"]
+        self.sources, self.stages = sources, tuple(sources)
+        self.units, self.size = sizes["units"], sizes["size"]
         self._add_layers(**sizes)
         self.build()
+        if weights is not None:
+            load_weights(self, weights)
 
     def _add_layers(
-        self, front_end, size, features, encoder, depth, feeding, dropout
+        self, front_end, size, features, units, depth, feeding, dropout
     ):
-        units, seed = 2 * encoder, 10 * self.seed
+        seed = 10 * self.seed
         self.windows = Windows()
         self.front_end = front_end(size, features, seed)
-        self.video_encoder = SequenceEncoder(encoder, depth, dropout, seed + 1)
+        self.video_encoder = SequenceEncoder(units, depth, dropout, seed + 1)
         self.tables, self.token_encoders, self.decoders = {}, {}, {}
-        for number, stage in enumerate(STAGES, 1):
+        fed = {name for names in self.sources.values() for name in names}
+        for number, (stage, sources) in enumerate(self.sources.items(), 1):
             words = len(self.vocabularies[stage])
             self.decoders[stage] = CascadeToneDecoder(
                 words,
-                number,
-                units,
+                len(sources),
+                2 * units,
                 depth=depth,
                 feeding=feeding,
                 dropout=dropout,
                 seed=seed + 1 + number,
             )
-            if stage != STAGES[-1]:
+            if stage in fed:
                 table = keras.initializers.RandomUniform(seed=seed + number)
                 # Without a bias, it is the table of the embeddings.
                 self.tables[stage] = layers.Dense(
-                    units, use_bias=False, kernel_initializer=table
+                    2 * units, use_bias=False, kernel_initializer=table
                 )
                 self.token_encoders[stage] = SequenceEncoder(
-                    encoder, depth, dropout, seed + 4 + number
+                    units, depth, dropout, seed + 4 + number
                 )
         self.draws = keras.random.SeedGenerator(seed)
 
     def build(self, input_shape=None):
-        sizes = VARIANTS[self.variant]
-        encoded = (None, None, 2 * sizes["encoder"])
-        self.video_encoder.build((None, None, sizes["features"]))
-        for number, stage in enumerate(STAGES, 1):
+        features = VARIANTS[self.variant]["features"]
+        encoded = (None, None, 2 * self.units)
+        self.video_encoder.build((None, None, features))
+        for stage, sources in self.sources.items():
             if stage in self.tables:
                 words = len(self.vocabularies[stage])
                 self.tables[stage].build((None, None, words))
                 self.token_encoders[stage].build(encoded)
-            self.decoders[stage].build((None, None), [encoded] * number)
+            shapes = [encoded] * len(sources)
+            self.decoders[stage].build((None, None), shapes)
         self.built = True
 
     def call(self, inputs, true=1.0, sampling=None, training=None):
         video = self.see(inputs["clips"], inputs["frames"], training)
-        known = {stage: inputs[stage] for stage in STAGES}
+        known = {stage: inputs[stage] for stage in self.stages}
         return self.cascade(video, known, true, sampling, training)
 
     def see(self, clips, frames, training=None):
@@ -224,7 +257,7 @@ class CSSMCM(keras.Model):
         """Tokens of a stage as the decoders after it attend to them.
 
         Args:
-            stage: string. `"pinyin"` or `"tones"`.
+            stage: string. One that others attend to.
             tokens: float tensor `(batch, length, vocabulary)`: what is said of
                 each place, probabilities.
             mask: boolean tensor `(batch, length)`.
@@ -259,26 +292,32 @@ class CSSMCM(keras.Model):
         Returns:
             Dict, stage -> logits `(batch, length + 1, vocabulary)`.
         """
-        sources, logits, fed = [video], {}, fed or known
-        mask = known[STAGES[0]] >= len(SPECIAL)
-        batch = ops.shape(known[STAGES[0]])[0]
+        encoded, logits, fed = {"video": video}, {}, fed or known
+        mask = known[self.stages[0]] >= len(SPECIAL)
+        batch = ops.shape(known[self.stages[0]])[0]
         drawn = keras.random.uniform((batch, 1, 1), seed=self.draws)
-        for stage in STAGES:
+        for stage in self.stages:
             tokens = known[stage]
             before = ops.pad(tokens, [[0, 0], [1, 0]], constant_values=START)
             logits[stage] = self.decoders[stage](
                 before,
-                *attended(sources),
+                *self._attended(stage, encoded),
                 sampling=sampling,
                 training=training,
             )
-            if stage != STAGES[-1]:
+            if stage in self.tables:
                 words = len(self.vocabularies[stage])
                 own = self.said(logits[stage][:, :-1])
                 right = ops.one_hot(fed[stage], words, dtype=own.dtype)
                 mixed = ops.where(drawn < true, right, own)
-                sources.append(self.encode(stage, mixed, mask, training))
+                encoded[stage] = self.encode(stage, mixed, mask, training)
         return logits
+
+    def _attended(self, stage, encoded):
+        """Memory, masks and first state of a decoder."""
+        sources = [encoded[name] for name in self.sources[stage]]
+        memory = [source.values for source in sources]
+        return memory, [source.mask for source in sources], sources[-1].states
 
     def said(self, logits):
         """What the next encoder gets of some logits."""
@@ -287,27 +326,98 @@ class CSSMCM(keras.Model):
         best = ops.argmax(logits, axis=-1)
         return ops.one_hot(best, logits.shape[-1], dtype=logits.dtype)
 
-    def read_encoded(self, video):
-        """What is read, the likeliest token of each place.
+    def read_encoded(self, video, width=1, penalty=0.0, known=None):
+        """What is read, the likeliest tokens that are found.
+
+        There are as many tones and characters as syllables.
 
         Args:
             video: `Encoded`.
+            width: integer, and
+            penalty: float, of each stage, as of `CascadeToneDecoder.beam`.
+            known: dict, stage -> integer tensor `(batch, length)`: what is
+                true, which the encoders get in place of what is read, to see
+                what each stage can do by itself.
 
         Returns:
-            Dict, stage -> dict as of `CascadeToneDecoder.greedy`.
+            Dict, stage -> dict of tensors: `"tokens"` `(batch, width, length +
+            1)` and `"scores"` `(batch, width)` as of `beam`; `"attention"`
+            `(batch, length + 1, steps)`, of the first ones on its first source.
         """
-        sources, found = [video], {}
-        for stage in STAGES:
-            found[stage] = self.decoders[stage].greedy(
-                *attended(sources), self.length + 1
+        encoded, found, sizes = {"video": video}, {}, None
+        for stage in self.stages:
+            decoder, memory = (
+                self.decoders[stage],
+                self._attended(stage, encoded),
             )
-            if stage == STAGES[0]:
-                tokens = found[stage]["tokens"][:, :-1]
+            found[stage] = decoder.beam(
+                *memory, self.length + 1, width, penalty, sizes
+            )
+            tokens = found[stage]["tokens"][:, 0]
+            followed = decoder.follow(decoder.before(tokens), *memory)
+            found[stage]["attention"] = followed["attention"][0]
+            if stage not in self.tables:
+                continue
+            said = self.said(followed["logits"][:, :-1])
+            tokens = tokens[:, :-1]
+            if known:
+                tokens = known[stage]
+                said = ops.one_hot(tokens, said.shape[-1], dtype=said.dtype)
+            if sizes is None:
                 mask = tokens >= len(SPECIAL)
-            if stage != STAGES[-1]:
-                said = self.said(found[stage]["logits"][:, :-1])
-                sources.append(self.encode(stage, said, mask, False))
+                sizes = ops.sum(ops.cast(mask, "int32"), axis=1)
+            encoded[stage] = self.encode(stage, said, mask, False)
         return found
+
+    def examples(self, clips, with_text=True):
+        """Clips as arrays, all as long as the longest, or some frames longer.
+
+        Args:
+            clips: `keras_vipa.datasets.ClipSet`, or list of arrays `(frames,
+                height, width)`, grey.
+            with_text: boolean. Whether what is said is in them, too.
+
+        Returns:
+            Dict of arrays, as `call` and `CSSMCMTrainer` take them.
+
+        Raises:
+            ValueError: If a clip is not as above, has fewer than five frames,
+                or if what is said is longer than `length` or has tokens that
+                are not in the vocabularies.
+        """
+        return examples(self, clips, with_text)
+
+    def read(self, clips, width=4, penalty=0.0, batch_size=32, true=False):
+        """Read some clips.
+
+        Args:
+            clips: as of `examples`.
+            width: integer. Sequences that each stage follows at once.
+            penalty: float. As of `CascadeToneDecoder.beam`.
+            batch_size: integer. Clips that are read at once.
+            true: boolean. Whether stages get what is said of the stages before
+                them, in place of what was read: what each can do by itself.
+
+        Returns:
+            List of `Reading`, one a clip.
+
+        Raises:
+            ValueError: If an argument is not as above.
+        """
+        return self.reader(width, penalty).read(clips, batch_size, true)
+
+    def reader(self, width=4, penalty=0.0):
+        """A model that reads clips as `read` does, and is compiled only once.
+
+        Args:
+            width: integer, and
+            penalty: float, as of `read`.
+
+        Returns:
+            A `keras.Model`, whose `read(clips, batch_size=32, true=False)` is
+            that of this model.
+        """
+        return Reader(self, width, penalty)
 
     def get_config(self):
         return {
@@ -319,5 +429,37 @@ class CSSMCM(keras.Model):
             "variant": self.variant,
             "length": self.length,
             "soft": self.soft,
+            "sources": self.sources,
+            "units": self.units,
             "seed": self.seed,
         }
+
+
+def _checked_sources(sources):
+    """Sources of stages, each of which comes after those that it attends to."""
+    is_right, before = isinstance(sources, dict) and sources, ["video"]
+    for stage, names in (sources if is_right else {}).items():
+        is_right = is_right and isinstance(names, list | tuple) and names
+        is_right = is_right and all(name in before for name in names)
+        before.append(stage)
+    if not is_right:
+        rule = (
+            "`sources` must be a dict, stage -> tuple of 'video' and stages "
+            "before it"
+        )
+        checks.fail(rule, "sources", sources)
+    return {stage: tuple(names) for stage, names in sources.items()}
+
+
+def vocabularies_of(weights):
+    """Those of a preset."""
+    stored = WEIGHTS.get(weights, {}) if isinstance(weights, str) else {}
+    if "vocabularies" not in stored:
+        rule = (
+            "`vocabularies` must be given, unless `weights` is a preset's name"
+        )
+        checks.fail(rule, "weights", weights)
+    return {
+        stage: tokens.split()
+        for stage, tokens in stored["vocabularies"].items()
+    }

@@ -4,12 +4,12 @@ import keras
 from keras import layers
 from keras import ops
 
+from keras_vipa.applications.cssmcm.clip_batches import ClipBatches
 from keras_vipa.applications.cssmcm.front_ends import STRIDE
 from keras_vipa.applications.cssmcm.front_ends import WINDOW
 from keras_vipa.applications.cssmcm.front_ends import are_there
 from keras_vipa.applications.cssmcm.front_ends import windows_of
 from keras_vipa.applications.cssmcm.model import CSSMCM
-from keras_vipa.applications.cssmcm.model import STAGES
 from keras_vipa.applications.cssmcm.model import Encoded
 from keras_vipa.applications.cssmcm.vocabulary import END
 from keras_vipa.applications.cssmcm.vocabulary import PAD
@@ -17,10 +17,12 @@ from keras_vipa.applications.cssmcm.vocabulary import SPECIAL
 from keras_vipa.training import PhasedModel
 from keras_vipa.utils import checks
 
-# What is said while a window is seen.
-FRAMES = ("pinyin", "tones")
+# What is said while a window is seen, and the weight of its loss.
+FRAMES = {"pinyin": 1.0, "tones": 0.5}
 # Of the joint phase, in which own tokens take the place of the true ones.
 BLENDED = 0.5
+# The longest that a gradient may be.
+CLIPPED = 5.0
 
 
 @keras.saving.register_keras_serializable(package="keras_vipa")
@@ -45,6 +47,8 @@ class CSSMCMTrainer(PhasedModel):
         corruption: float. In `"parts"`, the part of the pinyin that the
             encoder gets wrong, drawn from all, since it will not always get
             the right ones.
+        in_order: integer. First epochs of each phase whose batches go from
+            short clips to long ones.
         learning_rate: float. The highest, of Adam.
         phase: string. What `fit` trains at first; `fit_stages` sets it.
         seed: integer. Seed of what is random, and of the order of the clips.
@@ -67,7 +71,8 @@ class CSSMCMTrainer(PhasedModel):
     1. Phase `"encoder"`, the corruption, and the mixture in the joint phase are
        ours; without the first one the decoders learn the language, and vision
        comes last.
-    2. No curriculum by length, and Adam with a rate that falls as a cosine.
+    2. The curriculum is `in_order`, instead of groups of lengths; Adam with a
+       rate that falls as a cosine, and gradients of at most length 5.
     """
 
     backup_seconds = 60
@@ -78,6 +83,7 @@ class CSSMCMTrainer(PhasedModel):
         model,
         sampling=0.2,
         corruption=0.25,
+        in_order=1,
         learning_rate=3e-3,
         phase="encoder",
         seed=0,
@@ -85,9 +91,10 @@ class CSSMCMTrainer(PhasedModel):
     ):
         if not isinstance(model, CSSMCM):
             checks.fail("`model` must be a `CSSMCM`", "model", model)
-        all_stages = dict.fromkeys(STAGES, 1.0)
+        all_stages = dict.fromkeys(model.stages, 1.0)
+        seen = [stage for stage in FRAMES if stage in model.vocabularies]
         phases = {
-            "encoder": {"seen_pinyin": 1.0, "seen_tones": 0.5},
+            "encoder": {f"seen_{stage}": FRAMES[stage] for stage in seen},
             "parts": all_stages,
             "joint": all_stages,
         }
@@ -95,11 +102,12 @@ class CSSMCMTrainer(PhasedModel):
         self.model = model
         self.sampling = checks.number("sampling", sampling, 0.0, 1.0)
         self.corruption = checks.number("corruption", corruption, 0.0, 1.0)
+        self.in_order = checks.integer("in_order", in_order, 0)
         self.learning_rate = checks.number("learning_rate", learning_rate)
         self.learning_rates = dict.fromkeys(phases, self.learning_rate)
         self.heads = {
             stage: layers.Dense(len(model.vocabularies[stage]))
-            for stage in FRAMES
+            for stage in seen
         }
         # How far a phase is, from 0 to 1.
         self.progress = self.add_weight(
@@ -135,6 +143,17 @@ class CSSMCMTrainer(PhasedModel):
             data, epochs, batch_size, callbacks=callbacks, **kwargs
         )
 
+    def phase_batches(self, data, labels, batch_size, cache_bytes, cache_dtype):
+        if not isinstance(data, dict):
+            return data
+        data = self.cached(data, batch_size, cache_bytes, cache_dtype)
+        return ClipBatches(data, batch_size, self.seed, self.in_order)
+
+    def default_optimizer(self, steps, factor=1.0):
+        optimizer = super().default_optimizer(steps, factor)
+        optimizer.global_clipnorm = CLIPPED
+        return optimizer
+
     def feature_names(self):
         if self.phase == "encoder":
             return ()
@@ -161,31 +180,34 @@ class CSSMCMTrainer(PhasedModel):
             are_there(windows_of(inputs["frames"]), steps),
             [states[:, number] for number in range(depth)],
         )
-        known = {stage: inputs[stage] for stage in STAGES}
+        known = {stage: inputs[stage] for stage in self.model.stages}
         is_joint = self.phase == "joint"
         true = 1.0 - self.progress / BLENDED if is_joint else 1.0
         late = ops.cast(self.progress >= 0.5, "float32")
         part = self.sampling * (1.0 if is_joint else late)
-        fed = known if is_joint or not training else self._corrupted(known)
+        keeps = is_joint or not training or "pinyin" not in known
+        fed = known if keeps else self._corrupted(known)
         sampling = part if training else None
         logits = self.model.cascade(
             video, known, true, sampling, training, fed=fed
         )
         return {
-            stage: (logits[stage], *with_end(known[stage])) for stage in STAGES
+            stage: (logits[stage], *with_end(known[stage]))
+            for stage in self.model.stages
         }
 
     def _seen(self, inputs, training):
         """Logits of each window, and what is said in its middle."""
         video = self.model.see(inputs["clips"], inputs["frames"], training)
         middle = inputs["places"][:, WINDOW // 2 :: STRIDE]
-        middle = ops.cast(middle, "int32")[:, : video.values.shape[1]]
+        steps = video.values.shape[1] or ops.shape(video.values)[1]
+        middle = ops.cast(middle, "int32")[:, :steps]
         found = {}
-        for stage in FRAMES:
+        for stage, head in self.heads.items():
             tokens = ops.cast(inputs[stage], "int32")
             said = ops.take_along_axis(tokens, ops.maximum(middle, 0), axis=1)
             said = ops.where(middle < 0, PAD, said)
-            logits = self.heads[stage](video.values)
+            logits = head(video.values)
             found[f"seen_{stage}"] = logits, said, video.mask
         return found
 
@@ -233,7 +255,7 @@ def with_end(tokens):
     """
     tokens = ops.pad(ops.cast(tokens, "int32"), [[0, 0], [0, 1]])
     size = ops.sum(ops.cast(tokens != PAD, "int32"), axis=1, keepdims=True)
-    place = ops.arange(tokens.shape[1])[None]
+    place = ops.arange(tokens.shape[1] or ops.shape(tokens)[1])[None]
     return ops.where(place == size, END, tokens), place <= size
 
 

@@ -4,6 +4,8 @@ import numpy as np
 
 from keras_vipa.utils import checks
 
+# What is read, one after the other.
+STAGES = ("pinyin", "tones", "characters")
 PAD, START, END = SPECIAL = 0, 1, 2
 
 
