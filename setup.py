@@ -18,6 +18,8 @@ EXTRAS = {
     "lite": ["ai-edge-litert>=2.0"],
     "onnx": ["onnx>=1.17", "onnxruntime>=1.20", "tf2onnx>=1.17"],
     "jax": ["jax>=0.5"],
+    # Videos, and syllables of sentences.
+    "lips": ["av>=14", "pypinyin>=0.53"],
     "tree": ["scipy>=1.11"],
     # What some of `recipes/build/` read.
     "build": [
@@ -36,6 +38,7 @@ EXTRAS["test"] = [
     *EXTRAS["onnx"],
     *EXTRAS["jax"],
     *EXTRAS["tree"],
+    *EXTRAS["lips"],
 ]
 
 setup(

@@ -1,6 +1,7 @@
 """Images with optional labels, embedded or from disk, in one form."""
 
 from keras_vipa.datasets.clip_set import ClipSet
+from keras_vipa.datasets.cmlr import cmlr
 from keras_vipa.datasets.digits import digits
 from keras_vipa.datasets.emoji import emoji
 from keras_vipa.datasets.folder import folder
@@ -12,6 +13,7 @@ from keras_vipa.datasets.named import named
 from keras_vipa.datasets.people import people
 from keras_vipa.datasets.pink_noise import pink_noise
 from keras_vipa.datasets.random_crops import random_crops
+from keras_vipa.datasets.read_clip import read_clip
 from keras_vipa.datasets.room_folder import room_folder
 from keras_vipa.datasets.room_set import RoomSet
 from keras_vipa.datasets.rooms import rooms
@@ -27,6 +29,7 @@ __all__ = [
     "ImageSet",
     "RoomSet",
     "class_groups",
+    "cmlr",
     "digits",
     "emoji",
     "folder",
@@ -36,6 +39,7 @@ __all__ = [
     "people",
     "pink_noise",
     "random_crops",
+    "read_clip",
     "read_pictures",
     "room_folder",
     "rooms",

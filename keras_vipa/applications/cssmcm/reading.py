@@ -10,7 +10,6 @@ from keras_vipa.applications.cssmcm.front_ends import windows_of
 from keras_vipa.datasets import ClipSet
 from keras_vipa.utils import checks
 
-
 # Frames of arrays are so many, or a multiple.
 ROUNDED = 20
 
