@@ -31,7 +31,7 @@ def test_colour_becomes_grey(tmp_path):
 def test_at_rate():
     """Of each twenty-fifth of a second, the last frame that has begun."""
     assert at_rate([0, 1, 2], [0.0, 0.04, 0.08], 0.12) == [0, 1, 2]
-    assert at_rate([0, 1], [0.0, 0.1], 0.2) == [0, 0, 1, 1, 1]
+    assert at_rate([0, 1], [0.0, 0.1], 0.2) == [0, 0, 0, 1, 1]
     fast = [n / 50 for n in range(6)]
     assert at_rate(list(range(6)), fast, 0.12) == [0, 2, 4]
     slow = [n / 24 for n in range(24)]
