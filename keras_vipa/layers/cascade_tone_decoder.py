@@ -247,6 +247,11 @@ class CascadeToneDecoder(layers.Layer):
             ]
         return carry
 
+    def carry_sizes(self, channels):
+        """Channels of each tensor of `first`, with those of each source."""
+        contexts = list(channels) if self.feeding else []
+        return [self.units] * self.depth + contexts
+
     def step(self, tokens, carry, memory):
         """One step.
 

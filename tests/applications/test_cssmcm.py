@@ -153,8 +153,8 @@ class TestCascade(TestCase):
         read = small.decoders["pinyin"].greedy(
             [video.values], [video.mask], video.states, 4
         )
-        assert (found["pinyin"]["tokens"][:, 0] == read["tokens"]).numpy().all()
         said, fed = array(read["tokens"])[:, :-1], read["logits"][:, :-1]
+        assert (array(found["pinyin"]["tokens"])[:, 0] == said).all()
         fed = ops.softmax(fed)
         if is_known:
             said, fed = INPUTS["pinyin"], np.eye(7, dtype="float32")
@@ -174,7 +174,7 @@ class TestCascade(TestCase):
         )
         counts = [(array(found[s]["tokens"]) > 2).sum(-1) for s in found]
         assert counts[1].tolist() == counts[2].tolist()
-        assert found["characters"]["attention"].shape == (2, 4, 4)
+        assert found["characters"]["attention"].shape == (2, 3, 4)
 
     def test_read(self, small):
         """What is read is the same alone and among others."""

@@ -37,17 +37,21 @@ class Windows(layers.Layer):
 
     Call arguments:
         clips: tensor `(batch, frames, height, width)`, at least five frames.
-        frames: integer tensor `(batch,)`, how many of these are there.
+        frames: integer tensor `(batch,)`, how many of these are there; `None`
+            for all.
 
     Returns:
         A tensor `(batch, windows, height, width, 5)`.
     """
 
-    def call(self, clips, frames):
+    def call(self, clips, frames=None):
         clips = ops.cast(clips, self.compute_dtype)
         count = clips.shape[1] or ops.shape(clips)[1]
-        there = ops.cast(are_there(frames, count), clips.dtype)
-        there = there[:, :, None, None]
+        if frames is None:
+            there = ops.ones_like(clips[:, :, :1, :1])
+        else:
+            there = ops.cast(are_there(frames, count), clips.dtype)
+            there = there[:, :, None, None]
         axes, sides = (1, 2, 3), clips.shape[2] * clips.shape[3]
         pixels = ops.sum(there, axis=axes, keepdims=True) * sides
         mean = ops.sum(clips * there, axis=axes, keepdims=True) / pixels

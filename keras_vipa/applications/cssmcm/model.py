@@ -13,6 +13,7 @@ from keras_vipa.applications.cssmcm.front_ends import are_there
 from keras_vipa.applications.cssmcm.front_ends import patches
 from keras_vipa.applications.cssmcm.front_ends import vgg_m
 from keras_vipa.applications.cssmcm.front_ends import windows_of
+from keras_vipa.applications.cssmcm.parts import parts
 from keras_vipa.applications.cssmcm.reading import Reader
 from keras_vipa.applications.cssmcm.reading import examples
 from keras_vipa.applications.cssmcm.vocabulary import SPECIAL
@@ -239,14 +240,18 @@ class CSSMCM(keras.Model):
         known = {stage: inputs[stage] for stage in self.stages}
         return self.cascade(video, known, true, sampling, training)
 
-    def see(self, clips, frames, training=None):
-        """A clip as the decoders attend to it: `Encoded`."""
+    def see(self, clips, frames=None, training=None):
+        """Clips as the decoders attend to them: `Encoded`."""
         windows = self.windows(clips, frames)
         steps = windows.shape[1] or ops.shape(windows)[1]
         flat = ops.reshape(windows, (-1, *self.size, WINDOW))
         x = self.front_end(flat, training=training)
-        x = ops.reshape(x, (-1, steps, x.shape[-1]))
-        mask = are_there(windows_of(frames), steps)
+        # LiteRT wants to know the batch.
+        x = ops.reshape(x, (ops.shape(clips)[0], steps, x.shape[-1]))
+        if frames is None:
+            mask = None
+        else:
+            mask = are_there(windows_of(frames), steps)
         return self._encoded(self.video_encoder, x, mask, training)
 
     def _encoded(self, encoder, x, mask, training):
@@ -340,9 +345,9 @@ class CSSMCM(keras.Model):
                 what each stage can do by itself.
 
         Returns:
-            Dict, stage -> dict of tensors: `"tokens"` `(batch, width, length +
-            1)` and `"scores"` `(batch, width)` as of `beam`; `"attention"`
-            `(batch, length + 1, steps)`, of the first ones on its first source.
+            Dict, stage -> dict of tensors: `"tokens"` `(batch, width, length)`
+            and `"scores"` `(batch, width)` as of `beam`; `"attention"`
+            `(batch, length, steps)`, of the first ones on its first source.
         """
         encoded, found, sizes = {"video": video}, {}, None
         for stage in self.stages:
@@ -353,13 +358,14 @@ class CSSMCM(keras.Model):
             found[stage] = decoder.beam(
                 *memory, self.length + 1, width, penalty, sizes
             )
+            # What is still not over then is cut off.
+            found[stage]["tokens"] = found[stage]["tokens"][..., :-1]
             tokens = found[stage]["tokens"][:, 0]
             followed = decoder.follow(decoder.before(tokens), *memory)
             found[stage]["attention"] = followed["attention"][0]
             if stage not in self.tables:
                 continue
-            said = self.said(followed["logits"][:, :-1])
-            tokens = tokens[:, :-1]
+            said = self.said(followed["logits"])
             if known:
                 tokens = known[stage]
                 said = ops.one_hot(tokens, said.shape[-1], dtype=said.dtype)
@@ -418,6 +424,21 @@ class CSSMCM(keras.Model):
             that of this model.
         """
         return Reader(self, width, penalty)
+
+    def parts(self):
+        """The network in parts, without loops over tokens, for export.
+
+        `read_parts` is how they are put together. Each takes and returns a
+        dict of tensors; `memory_STAGE` is what the decoder of a stage attends
+        to, with its keys.
+
+        Returns:
+            Dict of `keras.Model`, made of this model's layers: `"see"`, of
+            `clip` `(batch, frames, height, width)`, all of them there;
+            `"encode_STAGE"`, of `said` `(batch, length, vocabulary)`,
+            probabilities; `"step_STAGE"`, a step of a decoder.
+        """
+        return parts(self)
 
     def get_config(self):
         return {
