@@ -10,9 +10,16 @@ what the one before says.
 
 The rates of errors in `report.json`, of syllables (`per`), tones (`ter`) and
 characters (`cer`), are of sentences that were not trained on: by the same
-speakers (`test`) and by two others (`unseen`); as it reads, and
-(`..._true_inputs`) with stages that get the true syllables and tones. They are
-of **synthetic** mouths, and say nothing of people.
+speakers (`validation`, `test`) and by two others (`unseen`, and once more with
+stages that get the true syllables and tones). They are of **synthetic** mouths,
+and say nothing of people.
+
+    python recipes/train_cssmcm.py --data CMLR --variant paper --least 20
+
+trains on CMLR, a folder as `keras_vipa.datasets.cmlr` describes it; `--box` or
+`--landmarks`, a folder of `.npy` files, say where the mouths are if clips are
+not of these alone. Sentences with a character that is said less than `--least`
+times are not trained on. This has only been tried on made-up clips.
 
 `cssmcm.keras` has the network with its vocabularies
 (`keras.saving.load_model`), `cssmcm.weights.h5` its weights in 16 bits. A run
@@ -20,6 +27,8 @@ that is interrupted goes on where it was if it is started again with the same
 options.
 """
 
+import collections
+import pathlib
 import time
 
 from keras_vipa.utils import recipe
@@ -27,25 +36,32 @@ from keras_vipa.utils import recipe
 # isort: split
 
 import keras
+import numpy as np
 from shared import lip_readers
+from shared import reading_sheet
 
 from keras_vipa import datasets
 from keras_vipa.applications import CSSMCM
 from keras_vipa.applications import CSSMCMTrainer
 from keras_vipa.applications import save_float16
+from keras_vipa.applications.cssmcm import VARIANTS
 from keras_vipa.utils import types
 
 PHASES = ("encoder", "parts", "joint")
-SPLITS = ("train", "validation", "test", "unseen")
 SMOKE = {"epochs": [1, 1, 1], "batch": 16}
-WRITES = ["cssmcm.keras", "cssmcm.weights.h5"]
+WRITES = ["cssmcm.keras", "cssmcm.weights.h5", "readings.png"]
+SHOWN = 6
 
 
 def options(add):
     """The options."""
     add("--epochs", type=types.whole(0), nargs=3, default=(8, 10, 12))
     add("--batch", type=int, default=64)
-    add("--variant", choices=["small", "paper"], default="small")
+    add("--variant", choices=list(VARIANTS), default="small")
+    add("--data", type=types.folder, metavar="FOLDER", help="of CMLR")
+    add("--box", type=int, nargs=4, metavar="PIXELS", help="of CMLR's mouths")
+    add("--landmarks", type=types.folder, metavar="FOLDER", help="of these")
+    add("--least", type=types.whole(1), default=1, help="times of a character")
     add("--tone-cue", type=float, default=1.0, help="how much tones show")
 
 
@@ -57,43 +73,77 @@ class Report(keras.callbacks.Callback):
         print(f"{self.model.phase} {epoch + 1}: {losses}", flush=True)
 
 
+def read_clips(args, size):
+    """All splits: of generated clips, or of CMLR."""
+    if not args.data:
+        splits = "train", "validation", "test", "unseen"
+        every = [datasets.lips(s, args.tone_cue, size) for s in splits]
+    else:
+        splits = "train", "validation", "test"
+        more = {"size": size, "boxes": boxes_of(args)}
+        every = [datasets.cmlr(args.data, s, **more) for s in splits]
+    return dict(zip(splits, every))
+
+
+def boxes_of(args):
+    """Where the mouths of CMLR are: a function of the name of a clip."""
+    if args.landmarks:
+        folder = pathlib.Path(args.landmarks)
+        return lambda name: np.load(folder / f"{name}.npy")
+    return args.box and (lambda name: args.box)
+
+
+def without_rare(clips, least):
+    """The clips all of whose characters are said so often."""
+    counts = collections.Counter("".join(clips.texts))
+    kept = [all(counts[c] >= least for c in text) for text in clips.texts]
+    return clips.select(np.array(kept))
+
+
 def main(args):
     """Train, then read what was not trained on."""
-    seed, rows = args.seeds[0], []
-    size = (16, 32) if args.variant == "small" else (64, 128)
-    clips = {
-        split: datasets.lips(split, args.tone_cue, size) for split in SPLITS
-    }
-    words = lip_readers.vocabularies(clips["train"])
+    seed, rows, variant = args.seeds[0], [], VARIANTS[args.variant]
+    clips = read_clips(args, variant["size"])
+    train = without_rare(clips.pop("train"), args.least)
+    words = lip_readers.vocabularies(train)
     words.pop("syllables")
-    longest = max(map(len, clips["train"].texts))
-    clips = {s: lip_readers.fewer(clips[s], args) for s in SPLITS}
+    longest = max(map(len, train.texts))
     model = CSSMCM(words, args.variant, length=longest, seed=seed)
     trainer = CSSMCMTrainer(model, seed=seed)
+    if args.smoke:
+        train = train.select(slice(40))
+        clips = {"test": clips["test"].select(slice(10))}
     start = time.time()
     with recipe.backup_folder(args) as backup:
-        print(f"Drawing {len(clips['train'])} clips", flush=True)
+        print(f"Reading {len(train)} clips", flush=True)
+        # More than fit into memory stay on the disk.
+        folder = backup if args.data else None
         trainer.fit_stages(
-            model.examples(clips["train"]),
+            model.examples(train, folder=folder),
             dict(zip(PHASES, args.epochs)),
             args.batch,
-            backup_dir=backup,
+            backup_dir=backup / "training",
             callbacks=[Report()],
             verbose=0,
         )
         hours = (time.time() - start) / 3600
         reader = model.reader(lip_readers.WIDTH)
-        for split in SPLITS[1:]:
-            said = clips[split].said()
-            for name, true in ((split, False), (f"{split}_true_inputs", True)):
-                read = reader.read(clips[split], true=true)
-                rates = lip_readers.rates(said, read)
-                rows.append({"clips": name, "seed": seed, **rates})
-                print(name, rates, flush=True)
+        for split, some in clips.items():
+            said, readings = some.said(), reader.read(some)
+            rates = lip_readers.rates(said, readings)
+            rows.append({"clips": split, "seed": seed, **rates})
+            print(split, rates, flush=True)
+        if not args.data:
+            true = reader.read(some, true=True)
+            rates = lip_readers.rates(said, true)
+            rows.append({"clips": f"{split}, true inputs", **rates})
+        shown = some.select(slice(SHOWN))
+        figure = reading_sheet.of_set(shown, readings[:SHOWN])
         with recipe.results(args) as folder:
             model.save(folder / "cssmcm.keras")
             save_float16(model, folder / "cssmcm.weights.h5")
-            recipe.write_report(args, [*rows, {"hours": hours}], folder)
+            figure.savefig(folder / "readings.png", dpi=120)
+            recipe.write_report(args, rows, folder, hours=hours)
     print(f"Written to {args.output}")
 
 

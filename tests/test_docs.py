@@ -246,7 +246,7 @@ def numbers_without_page(text, pages):
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_doctests(name, tmp_path, monkeypatch):
+def test_doctests(name, tmp_path, monkeypatch, eager):
     monkeypatch.chdir(tmp_path)
     report = run_doctests(importlib.import_module(name))
     assert not report, report

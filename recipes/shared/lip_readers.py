@@ -15,11 +15,6 @@ def vocabularies(clips):
     }
 
 
-def fewer(clips, args):
-    """Clips, or some of them with `--smoke`."""
-    return clips.select(slice(None, 40)) if args.smoke else clips
-
-
 def rates(said, readings):
     """Error rates of what was read: `per`, `ter`, `cer`, and edits of the last.
 

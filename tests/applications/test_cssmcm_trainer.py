@@ -6,6 +6,7 @@ from test_case import TestCase
 
 from keras_vipa.applications import CSSMCM
 from keras_vipa.applications import CSSMCMTrainer
+from keras_vipa.applications.cssmcm.trainer import mean_ctc
 from keras_vipa.applications.cssmcm.trainer import mean_entropy
 from keras_vipa.applications.cssmcm.trainer import with_end
 
@@ -69,6 +70,23 @@ class TestCSSMCMTrainer(TestCase):
         found = float(mean_entropy(logits.astype("float32"), right, mask))
         expected = -(np.log(0.5) + np.log(0.8) + np.log(0.1)) / 3
         self.assert_all_close(found, expected)
+
+    def test_mean_ctc(self):
+        """All ways to say one token in two windows, one in the other clip."""
+        p = np.array([[[0.2, 0.5, 0.3], [0.6, 0.1, 0.3]]] * 2)
+        mask = np.array([[True, True], [True, False]])
+        said = np.array([[1, 0], [2, 0]], "int32")
+        found = mean_ctc(np.log(p).astype("float32"), said, mask)
+        ways = 0.5 * 0.6 + 0.2 * 0.1 + 0.5 * 0.1
+        expected = -(np.log(ways) + np.log(0.3)) / 2
+        self.assert_all_close(float(found), expected)
+
+    def test_without_places(self):
+        """Where times are not known, CTC teaches the encoder."""
+        made, x = trainer(), data()
+        x.pop("places")
+        fitted = made.fit_stages(x, {"encoder": 4}, 2, verbose=0)["encoder"]
+        assert fitted["loss"][-1] < fitted["loss"][0]
 
     def test_corruption(self):
         made, known = trainer(corruption=0.5), {"pinyin": np.full((400, 3), 4)}

@@ -32,6 +32,7 @@ EAGER = {
     "compare_calibrations",
     "rank_transferability",
     "read_people",
+    "train_cssmcm",
     "train_din",
 }
 
@@ -64,14 +65,14 @@ def test_there_are_recipes():
 
 
 # What another test runs whole, with smaller networks of a user's.
-TRIED_ELSEWHERE = ("amalgamate_branching", "amalgamate_filtered")
+TRIED_ELSEWHERE = "amalgamate_"
 
 
 def marked(path):
-    """Benchmarks trace dozens of steps, and tell nothing but their times; the
-    parts of `ablate_pictures` are those of studies that are tried."""
-    names = "benchmark_", "ablate_pictures", "ablate_branch", "ablate_filter"
-    is_slow = path.stem.startswith((*names, *TRIED_ELSEWHERE))
+    """Benchmarks trace dozens of steps, and tell nothing but their times; most
+    studies have the parts of a recipe that is tried."""
+    studies = "benchmark_", "compare_calibrations", "ablate_"
+    is_slow = path.stem.startswith((*studies, TRIED_ELSEWHERE))
     marks = [pytest.mark.slow] if is_slow else []
     return pytest.param(path, id=path.stem, marks=marks)
 

@@ -375,13 +375,15 @@ class CSSMCM(keras.Model):
             encoded[stage] = self.encode(stage, said, mask, False)
         return found
 
-    def examples(self, clips, with_text=True):
+    def examples(self, clips, with_text=True, folder=None):
         """Clips as arrays, all as long as the longest, or some frames longer.
 
         Args:
             clips: `keras_vipa.datasets.ClipSet`, or list of arrays `(frames,
                 height, width)`, grey.
             with_text: boolean. Whether what is said is in them, too.
+            folder: string or path. Where the frames are kept in a file,
+                `clips.npy`. Defaults to `None`: in memory.
 
         Returns:
             Dict of arrays, as `call` and `CSSMCMTrainer` take them.
@@ -391,7 +393,7 @@ class CSSMCM(keras.Model):
                 or if what is said is longer than `length` or has tokens that
                 are not in the vocabularies.
         """
-        return examples(self, clips, with_text)
+        return examples(self, clips, with_text, folder)
 
     def read(self, clips, width=4, penalty=0.0, batch_size=32, true=False):
         """Read some clips.

@@ -40,7 +40,7 @@ class Reading:
         return "".join(self.tokens["characters"])
 
 
-def examples(model, clips, with_text=True):
+def examples(model, clips, with_text=True, folder=None):
     """`CSSMCM.examples`."""
     if not isinstance(clips, ClipSet):
         clips = _as_set(clips)
@@ -52,7 +52,12 @@ def examples(model, clips, with_text=True):
         counts = [len(clips.clip(number)) for number in range(len(clips))]
     counts = np.asarray(counts, "int32")
     shape = len(clips), int(-(-counts.max() // ROUNDED) * ROUNDED)
-    frames = np.zeros((*shape, *model.size), "uint8")
+    shape_of_all = *shape, *model.size
+    if folder is None:
+        frames = np.zeros(shape_of_all, "uint8")
+    else:
+        path = checks.path("folder", folder) / "clips.npy"
+        frames = np.lib.format.open_memmap(path, "w+", "uint8", shape_of_all)
     found = {"frames": counts, "clips": frames}
     has_places = with_text and clips.places(0) is not None
     if with_text:

@@ -32,21 +32,24 @@ class CSSMCMTrainer(PhasedModel):
     With `|` for a cross-entropy, mean over all places of a batch and the end:
 
         encoder:  what is said while a window is seen, by two heads that are
-                  left out afterwards, seen_pinyin + 0.5 seen_tones
+                  left out afterwards, seen_pinyin + 0.5 seen_tones; CTC of
+                  both where it is not known when each syllable is said
         parts:    L_p + L_t + L_c with the true pinyin and tones
         joint:    L_p + L_t + L_c with those that the decoders say; in the first
                   half of the epochs, fewer and fewer clips have the true ones
 
-    After the first phase the front end and the encoder of the clips are frozen,
-    so that what they say is computed once.
+    After the first phase the front end and the encoder of the clips are frozen
+    by default, so that what they say is computed once.
 
     Args:
         model: `CSSMCM`.
         sampling: float. Scheduled sampling of the decoders, in the second half
             of `"parts"` and in `"joint"`.
-        corruption: float. In `"parts"`, the part of the pinyin that the
-            encoder gets wrong, drawn from all, since it will not always get
-            the right ones.
+        corruption: float. In `"parts"`, the part of the first stage's tokens
+            that its encoder gets wrong, drawn from all, since it will not
+            always get the right ones.
+        frozen: boolean. Whether what sees the clips is frozen after the first
+            phase.
         in_order: integer. First epochs of each phase whose batches go from
             short clips to long ones.
         learning_rate: float. The highest, of Adam.
@@ -56,8 +59,9 @@ class CSSMCMTrainer(PhasedModel):
 
     Call arguments:
         inputs: dict of arrays, as `CSSMCM` takes them; in phase `"encoder"`
-            with `places`, integers `(batch, frames)`, the place in the text of
-            what each frame says, -1 for nothing.
+            with `pinyin` and `tones`, and if that is known `places`, integers
+            `(batch, frames)`, the place in the text of what each frame says,
+            -1 for nothing.
         training: boolean.
 
     Returns:
@@ -83,6 +87,7 @@ class CSSMCMTrainer(PhasedModel):
         model,
         sampling=0.2,
         corruption=0.25,
+        frozen=True,
         in_order=1,
         learning_rate=3e-3,
         phase="encoder",
@@ -102,6 +107,9 @@ class CSSMCMTrainer(PhasedModel):
         self.model = model
         self.sampling = checks.number("sampling", sampling, 0.0, 1.0)
         self.corruption = checks.number("corruption", corruption, 0.0, 1.0)
+        if not isinstance(frozen, bool):
+            checks.fail("`frozen` must be a boolean", "frozen", frozen)
+        self.frozen = frozen
         self.in_order = checks.integer("in_order", in_order, 0)
         self.learning_rate = checks.number("learning_rate", learning_rate)
         self.learning_rates = dict.fromkeys(phases, self.learning_rate)
@@ -126,16 +134,18 @@ class CSSMCMTrainer(PhasedModel):
     def set_phase(self, phase):
         super().set_phase(phase)
         model, sees = self.model, phase == "encoder"
-        seeing = [model.front_end, model.video_encoder, *self.heads.values()]
+        seeing = [model.front_end, model.video_encoder]
         reading = [
             *model.tables.values(),
             *model.token_encoders.values(),
             *model.decoders.values(),
         ]
         for layer in seeing:
-            layer.trainable = sees
+            layer.trainable = sees or not self.frozen
         for layer in reading:
             layer.trainable = not sees
+        for layer in self.heads.values():
+            layer.trainable = sees
 
     def fit_stages(self, data, epochs, batch_size=64, **kwargs):
         callbacks = [Clock(self, epochs), *kwargs.pop("callbacks", ())]
@@ -155,7 +165,7 @@ class CSSMCMTrainer(PhasedModel):
         return optimizer
 
     def feature_names(self):
-        if self.phase == "encoder":
+        if self.phase == "encoder" or not self.frozen:
             return ()
         return ("video", "video_states")
 
@@ -168,25 +178,16 @@ class CSSMCMTrainer(PhasedModel):
     def call(self, inputs, training=None):
         if self.phase == "encoder":
             return self._seen(inputs, training)
-        inputs = self.with_features(inputs)
-        states = inputs["video_states"]
-        depth = self.model.video_encoder.depth
-        values = self.model.video_encoder.drop(
-            inputs["video"], training=training
-        )
-        steps = values.shape[1] or ops.shape(values)[1]
-        video = Encoded(
-            values,
-            are_there(windows_of(inputs["frames"]), steps),
-            [states[:, number] for number in range(depth)],
-        )
+        if self.frozen:
+            video = self._kept(self.with_features(inputs), training)
+        else:
+            video = self.model.see(inputs["clips"], inputs["frames"], training)
         known = {stage: inputs[stage] for stage in self.model.stages}
         is_joint = self.phase == "joint"
         true = 1.0 - self.progress / BLENDED if is_joint else 1.0
         late = ops.cast(self.progress >= 0.5, "float32")
         part = self.sampling * (1.0 if is_joint else late)
-        keeps = is_joint or not training or "pinyin" not in known
-        fed = known if keeps else self._corrupted(known)
+        fed = known if is_joint or not training else self._corrupted(known)
         sampling = part if training else None
         logits = self.model.cascade(
             video, known, true, sampling, training, fed=fed
@@ -196,35 +197,50 @@ class CSSMCMTrainer(PhasedModel):
             for stage in self.model.stages
         }
 
+    def _kept(self, inputs, training):
+        """What the frozen encoder says, with dropout."""
+        encoder, states = self.model.video_encoder, inputs["video_states"]
+        values = encoder.drop(inputs["video"], training=training)
+        steps = values.shape[1] or ops.shape(values)[1]
+        return Encoded(
+            values,
+            are_there(windows_of(inputs["frames"]), steps),
+            [states[:, number] for number in range(encoder.depth)],
+        )
+
     def _seen(self, inputs, training):
-        """Logits of each window, and what is said in its middle."""
+        """Logits of each window, and what is said in its middle, or at all."""
         video = self.model.see(inputs["clips"], inputs["frames"], training)
-        middle = inputs["places"][:, WINDOW // 2 :: STRIDE]
         steps = video.values.shape[1] or ops.shape(video.values)[1]
-        middle = ops.cast(middle, "int32")[:, :steps]
         found = {}
         for stage, head in self.heads.items():
-            tokens = ops.cast(inputs[stage], "int32")
-            said = ops.take_along_axis(tokens, ops.maximum(middle, 0), axis=1)
-            said = ops.where(middle < 0, PAD, said)
-            logits = head(video.values)
-            found[f"seen_{stage}"] = logits, said, video.mask
+            said = ops.cast(inputs[stage], "int32")
+            if "places" in inputs:
+                middle = inputs["places"][:, WINDOW // 2 :: STRIDE]
+                middle = ops.cast(middle, "int32")[:, :steps]
+                place = ops.maximum(middle, 0)
+                said = ops.take_along_axis(said, place, axis=1)
+                said = ops.where(middle < 0, PAD, said)
+            found[f"seen_{stage}"] = head(video.values), said, video.mask
         return found
 
     def _corrupted(self, known):
-        """The same with some of the pinyin replaced."""
-        pinyin = ops.cast(known["pinyin"], "int32")
-        words = len(self.model.vocabularies["pinyin"])
-        shape = ops.shape(pinyin)
+        """The same with some of the first stage's tokens replaced."""
+        first = self.model.stages[0]
+        right = ops.cast(known[first], "int32")
+        words = len(self.model.vocabularies[first])
+        shape = ops.shape(right)
         other = keras.random.randint(
             shape, len(SPECIAL), words, seed=self.draws
         )
         drawn = keras.random.uniform(shape, seed=self.draws)
-        chosen = (drawn < self.corruption) & (pinyin >= len(SPECIAL))
-        return {**known, "pinyin": ops.where(chosen, other, pinyin)}
+        chosen = (drawn < self.corruption) & (right >= len(SPECIAL))
+        return {**known, first: ops.where(chosen, other, right)}
 
     def loss_terms(self, inputs, outputs):
-        return {name: mean_entropy(*found) for name, found in outputs.items()}
+        is_aligned = self.phase != "encoder" or "places" in inputs
+        loss = mean_entropy if is_aligned else mean_ctc
+        return {name: loss(*found) for name, found in outputs.items()}
 
 
 class Clock(keras.callbacks.Callback):
@@ -264,3 +280,20 @@ def mean_entropy(logits, right, mask):
     each = keras.losses.sparse_categorical_crossentropy(right, logits, True)
     mask = ops.cast(mask, each.dtype)
     return ops.sum(each * mask) / ops.maximum(ops.sum(mask), 1.0)
+
+
+def mean_ctc(logits, said, mask):
+    """CTC, in which it is not known when each token is said; 0 is blank.
+
+    Args:
+        logits: tensor `(batch, windows, vocabulary)`.
+        said: int32 tensor `(batch, length)`, filled with 0.
+        mask: boolean tensor `(batch, windows)`.
+
+    Returns:
+        The mean over clips, each divided by its tokens.
+    """
+    sizes = ops.sum(ops.cast(said != PAD, "int32"), axis=1)
+    windows = ops.sum(ops.cast(mask, "int32"), axis=1)
+    each = ops.ctc_loss(said, logits, sizes, windows, mask_index=PAD)
+    return ops.mean(each / ops.cast(ops.maximum(sizes, 1), each.dtype))
