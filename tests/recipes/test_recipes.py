@@ -30,6 +30,7 @@ EAGER = {
     "amalgamate_filtered",
     "check_strokes",
     "compare_calibrations",
+    "compare_lip_readers",
     "rank_transferability",
     "read_people",
     "train_cssmcm",
@@ -71,7 +72,7 @@ TRIED_ELSEWHERE = "amalgamate_"
 def marked(path):
     """Benchmarks trace dozens of steps, and tell nothing but their times; most
     studies have the parts of a recipe that is tried."""
-    studies = "benchmark_", "compare_calibrations", "ablate_"
+    studies = "benchmark_", "compare_", "ablate_"
     is_slow = path.stem.startswith((*studies, TRIED_ELSEWHERE))
     marks = [pytest.mark.slow] if is_slow else []
     return pytest.param(path, id=path.stem, marks=marks)
