@@ -36,7 +36,7 @@ PRESET = "cssmcm_lips"
 def options(add):
     """The options."""
     add("clips", nargs="*", help="videos, GIFs, folders of frames, arrays")
-    add("--weights", metavar="KERAS_FILE", default=PRESET)
+    add("--weights", metavar="KERAS_FILE", help="of train_cssmcm.py")
     add("--box", type=int, nargs=4, metavar="PIXELS", help="of the mouth")
     add("--width", type=types.whole(1), default=lip_readers.WIDTH, help="beam")
     add("--count", type=types.whole(1), default=6, help="of generated clips")
@@ -44,8 +44,8 @@ def options(add):
 
 def load(weights):
     """The preset, or a network of a file."""
-    if weights == PRESET:
-        return CSSMCM(weights=weights, length=8)
+    if weights is None:
+        return CSSMCM(weights=PRESET, length=8)
     model = recipe.read_model(weights)
     if not isinstance(model, CSSMCM):
         raise ValueError(f"This is no CSSMCM. Received: {weights}")

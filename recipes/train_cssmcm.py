@@ -44,7 +44,6 @@ from keras_vipa import datasets
 from keras_vipa.applications import CSSMCM
 from keras_vipa.applications import CSSMCMTrainer
 from keras_vipa.applications import save_float16
-from keras_vipa.applications.cssmcm import VARIANTS
 from keras_vipa.utils import types
 
 PHASES = ("encoder", "parts", "joint")
@@ -57,7 +56,7 @@ def options(add):
     """The options."""
     add("--epochs", type=types.whole(0), nargs=3, default=(8, 10, 12))
     add("--batch", type=int, default=64)
-    add("--variant", choices=list(VARIANTS), default="small")
+    add("--variant", choices=list(CSSMCM.sizes), default="small")
     add("--data", type=types.folder, metavar="FOLDER", help="of CMLR")
     add("--box", type=int, nargs=4, metavar="PIXELS", help="of CMLR's mouths")
     add("--landmarks", type=types.folder, metavar="FOLDER", help="of these")
@@ -102,8 +101,8 @@ def without_rare(clips, least):
 
 def main(args):
     """Train, then read what was not trained on."""
-    seed, rows, variant = args.seeds[0], [], VARIANTS[args.variant]
-    clips = read_clips(args, variant["size"])
+    seed, rows = args.seeds[0], []
+    clips = read_clips(args, CSSMCM.sizes[args.variant])
     train = without_rare(clips.pop("train"), args.least)
     words = lip_readers.vocabularies(train)
     words.pop("syllables")

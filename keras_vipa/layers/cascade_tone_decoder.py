@@ -7,6 +7,7 @@ import numpy as np
 from keras import layers
 from keras import ops
 
+from keras_vipa.layers.beam_search import beam_search
 from keras_vipa.utils import checks
 
 ARGUMENTS = (
@@ -410,74 +411,14 @@ class CascadeToneDecoder(layers.Layer):
         ]
         if state is not None:
             state = [ops.repeat(h, width, axis=0) for h in state]
+
+        def step(tokens, carry):
+            return self.step(tokens, carry, memory)[:2]
+
         carry = self.first(memory, state)
-        rows = ops.shape(carry[0])[0] // width
-        shape = (rows, width)
-        # At first, one of equal sequences is enough.
-        alone = np.where(np.arange(width) == 0, 0.0, -1e9).astype("float32")
-        begin = [
-            carry,
-            ops.full(shape, self.start, "int32"),
-            ops.zeros(shape, "int32"),
-            ops.zeros(shape, "float32") + alone,
-            ops.zeros(shape, "int32"),
-        ]
-        offsets = width * ops.arange(rows)[:, None]
-
-        def search(carried, _):
-            carry, tokens, _, total, counts = carried
-            logits, carry, _ = self.step(
-                ops.reshape(tokens, (-1,)), carry, memory
-            )
-            logits = ops.reshape(logits, (rows, width, self.vocabulary))
-            over = (tokens == self.end) | (tokens == self.pad)
-            is_last = None if sizes is None else counts >= sizes[:, None]
-            likely = self._likely(logits, over, is_last)
-            counts = counts + ops.cast(~over, "int32")
-            total = total[:, :, None] + likely
-            ranks = total / self._lengths(counts, penalty)[:, :, None]
-            _, best = ops.top_k(ops.reshape(ranks, (rows, -1)), width)
-            parents = best // self.vocabulary
-            total = ops.take_along_axis(
-                ops.reshape(total, (rows, -1)), best, axis=1
-            )
-            chosen = ops.reshape(parents + offsets, (-1,))
-            after = [
-                [ops.take(part, chosen, axis=0) for part in carry],
-                ops.cast(best % self.vocabulary, "int32"),
-                ops.cast(parents, "int32"),
-                total,
-                ops.take_along_axis(counts, parents, axis=1),
-            ]
-            return after, after
-
-        last, steps = ops.scan(search, begin, None, length)
-        _, tokens, parents, _, _ = steps
-        scores = last[3] / self._lengths(last[4], penalty)
-        return {"tokens": _followed(tokens, parents), "scores": scores}
-
-    def _likely(self, logits, over, is_last=None):
-        """Logs of probabilities: of filling behind the end, and else not.
-
-        Where it is known which token is the last one, it is the end, and no
-        other is.
-        """
-        token = np.arange(self.vocabulary)
-
-        def only(allowed):
-            return np.where(allowed, 0.0, -1e9).astype("float32")
-
-        never = only((token != self.pad) & (token != self.start))
-        likely = ops.log_softmax(ops.cast(logits, "float32")) + never
-        if is_last is not None:
-            is_end = token == self.end
-            likely = likely + ops.where(
-                is_last[:, :, None], only(is_end), only(~is_end)
-            )
-        return ops.where(over[:, :, None], only(token == self.pad), likely)
-
-    def _lengths(self, sizes, penalty):
-        return ((5.0 + ops.cast(sizes, "float32")) / 6.0) ** penalty
+        return beam_search(
+            step, carry, self.special, length, width, penalty, sizes
+        )
 
     def compute_output_shape(self, tokens_shape, memory_shape=None):
         return (*tokens_shape, self.vocabulary)
@@ -506,23 +447,3 @@ class _Steps(layers.Layer):
         after = self.decoder._next(inputs, list(states), self.memory)
         found = ops.concatenate(after[self.decoder.depth - 1 :], axis=-1)
         return found, after
-
-
-def _followed(tokens, parents):
-    """The tokens of each sequence, from those of all steps.
-
-    Args:
-        tokens: integer tensor `(length, batch, width)`.
-        parents: integer tensor of the same shape: which sequence of the step
-            before each one goes on from.
-
-    Returns:
-        Integer tensor `(batch, width, length)`.
-    """
-    length, _, width = tokens.shape
-    place = ops.zeros_like(tokens[0]) + ops.arange(width)
-    found = []
-    for number in reversed(range(length)):
-        found.insert(0, ops.take_along_axis(tokens[number], place, axis=1))
-        place = ops.take_along_axis(parents[number], place, axis=1)
-    return ops.stack(found, axis=-1)

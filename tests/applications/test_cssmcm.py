@@ -176,6 +176,7 @@ class TestCascade(TestCase):
         assert counts[1].tolist() == counts[2].tolist()
         assert found["characters"]["attention"].shape == (2, 3, 4)
 
+    @pytest.mark.usefixtures("eager")
     def test_read(self, small):
         """What is read is the same alone and among others."""
         some = [clips()[0].astype("uint8"), clips()[1, :9].astype("uint8")]

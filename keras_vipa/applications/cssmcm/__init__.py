@@ -1,7 +1,6 @@
 """Mandarin read from lips (MM Asia 2019)."""
 
 from keras_vipa.applications.cssmcm.model import CSSMCM
-from keras_vipa.applications.cssmcm.model import VARIANTS
 from keras_vipa.applications.cssmcm.trainer import CSSMCMTrainer
 
-__all__ = ["VARIANTS", "CSSMCM", "CSSMCMTrainer"]
+__all__ = ["CSSMCM", "CSSMCMTrainer"]

@@ -122,6 +122,9 @@ class CSSMCM(keras.Model):
             training.
         **kwargs: arguments of `keras.Model`.
 
+    Attributes:
+        sizes: dict, variant -> `(height, width)` of its frames.
+
     Call arguments:
         inputs: dict of arrays. `clips`, grey `(batch, frames, height, width)`,
             in any range, at least five frames; `frames`, integers `(batch,)`,
@@ -149,6 +152,8 @@ class CSSMCM(keras.Model):
         Zhao, Xu, Song. "A Cascade Sequence-to-Sequence Model for Chinese
         Mandarin Lip Reading". MM Asia 2019. https://arxiv.org/abs/1908.04917
     """
+
+    sizes = {variant: parts["size"] for variant, parts in VARIANTS.items()}
 
     def __init__(
         self,

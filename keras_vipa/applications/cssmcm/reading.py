@@ -7,7 +7,6 @@ import numpy as np
 
 from keras_vipa.applications.cssmcm.front_ends import WINDOW
 from keras_vipa.applications.cssmcm.front_ends import windows_of
-from keras_vipa.datasets import ClipSet
 from keras_vipa.utils import checks
 
 # Frames of arrays are so many, or a multiple.
@@ -42,14 +41,17 @@ class Reading:
 
 def examples(model, clips, with_text=True, folder=None):
     """`CSSMCM.examples`."""
-    if not isinstance(clips, ClipSet):
-        clips = _as_set(clips)
-        with_text = False
+    is_list = isinstance(clips, list)
+    if not is_list and not hasattr(clips, "said"):
+        rule = "`clips` must be a `ClipSet` or a list of arrays"
+        checks.fail(rule, "clips", clips)
     if not len(clips):
         raise ValueError("There is no clip.")
-    counts = clips.lengths
+    read = clips.__getitem__ if is_list else clips.clip
+    with_text = with_text and not is_list
+    counts = None if is_list else clips.lengths
     if counts is None:
-        counts = [len(clips.clip(number)) for number in range(len(clips))]
+        counts = [len(read(number)) for number in range(len(clips))]
     counts = np.asarray(counts, "int32")
     shape = len(clips), int(-(-counts.max() // ROUNDED) * ROUNDED)
     shape_of_all = *shape, *model.size
@@ -67,23 +69,14 @@ def examples(model, clips, with_text=True, folder=None):
     if has_places:
         found["places"] = np.full(shape, -1, "int32")
     for number, count in enumerate(counts):
-        clip = _checked(clips.clip(number), number, model.size)
-        frames[number, :count] = clip
+        frames[number, :count] = _checked(read(number), number, model.size)
         if has_places:
             found["places"][number, :count] = clips.places(number)
     return found
 
 
-def _as_set(clips):
-    """A list of arrays, of which nothing else is known."""
-    if not isinstance(clips, list):
-        rule = "`clips` must be a `ClipSet` or a list of arrays"
-        checks.fail(rule, "clips", clips)
-    clips = [np.asarray(clip) for clip in clips]
-    return ClipSet(clips.__getitem__, ["?"] * len(clips))
-
-
 def _checked(clip, number, size):
+    clip = np.asarray(clip)
     if clip.ndim != 3 or clip.shape[1:] != size:
         raise ValueError(
             f"A clip must be grey frames (frames, {size[0]}, {size[1]}). "
