@@ -5,7 +5,6 @@ from keras import ops
 from test_case import TestCase
 
 from keras_vipa.applications import CSSMCM
-from keras_vipa.applications.cssmcm.parts import read_parts
 from keras_vipa.export import run_litert
 from keras_vipa.export import to_litert
 
@@ -49,7 +48,7 @@ class TestParts(TestCase):
             found = parts[name](inputs)
             return keras.tree.map_structure(ops.convert_to_numpy, found)
 
-        found = [read_parts(run, model, one) for one in clips]
+        found = [model.read_parts(run, one) for one in clips]
         assert found == [one.tokens for one in whole]
         assert len({str(one) for one in found}) > 1
 

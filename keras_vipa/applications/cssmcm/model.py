@@ -14,6 +14,7 @@ from keras_vipa.applications.cssmcm.front_ends import patches
 from keras_vipa.applications.cssmcm.front_ends import vgg_m
 from keras_vipa.applications.cssmcm.front_ends import windows_of
 from keras_vipa.applications.cssmcm.parts import parts
+from keras_vipa.applications.cssmcm.parts import read_parts
 from keras_vipa.applications.cssmcm.reading import Reader
 from keras_vipa.applications.cssmcm.reading import examples
 from keras_vipa.applications.cssmcm.vocabulary import SPECIAL
@@ -435,7 +436,7 @@ class CSSMCM(keras.Model):
     def parts(self):
         """The network in parts, without loops over tokens, for export.
 
-        `read_parts` is how they are put together. Each takes and returns a
+        `read_parts` puts them together. Each takes and returns a
         dict of tensors; `memory_STAGE` is what the decoder of a stage attends
         to, with its keys.
 
@@ -446,6 +447,21 @@ class CSSMCM(keras.Model):
             probabilities; `"step_STAGE"`, a step of a decoder.
         """
         return parts(self)
+
+    def read_parts(self, run, clip):
+        """Read a clip with the parts, the likeliest token each time.
+
+        What a program on a phone does.
+
+        Args:
+            run: callable, name of a part and dict of arrays to what it
+                returns, a dict of arrays.
+            clip: array `(frames, height, width)`, grey.
+
+        Returns:
+            Dict, stage -> list of tokens.
+        """
+        return read_parts(run, self, clip)
 
     def get_config(self):
         return {

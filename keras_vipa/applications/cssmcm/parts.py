@@ -98,20 +98,9 @@ def parts(model):
 
 
 def read_parts(run, model, clip):
-    """Read a clip with the parts of a network, the likeliest token each time.
-
-    What a program on a phone does, in NumPy.
-
-    Args:
-        run: callable, name of a part and dict of arrays to what it returns, a
-            dict of arrays.
-        model: `CSSMCM`, for its vocabularies and the order of its stages.
-        clip: array `(frames, height, width)`, grey.
-
-    Returns:
-        Dict, stage -> list of tokens.
-    """
-    memory = {"video": run("see", {"clip": clip[None].astype("float32")})}
+    """`CSSMCM.read_parts`."""
+    clip = np.asarray(clip, "float32")[None]
+    memory = {"video": run("see", {"clip": clip})}
     found, count = {}, None
     for stage, sources in model.sources.items():
         inputs = {f"memory_{s}": memory[s][f"memory_{stage}"] for s in sources}
