@@ -304,6 +304,18 @@ def rows():
             "lengths": [9, 9],
             "places": None,
         },
+        "datasets.cmlr": {
+            "path": "cmlr",
+            "split": "test",
+            "size": (16, 32),
+            "boxes": None,
+            "limit": 2,
+        },
+        "datasets.read_clip": {
+            "path": "precious.npz",
+            "size": (16, 32),
+            "box": (0, 0, 4, 2),
+        },
         "datasets.lips": {
             "split": "validation",
             "tone_cue": 1.0,
@@ -409,6 +421,39 @@ def rows():
         "losses.squared_error": {
             "target": p["vectors"],
             "output": p["vectors"],
+        },
+        **{
+            f"metrics.{name}": {
+                "confidence": "maximum",
+                "from_logits": True,
+                "capacity": 8,
+            }
+            for name in ("AUGRC", "AURC", "EAURC")
+        },
+        "metrics.CoverageAtRisk": {"risk": 0.1, "confidence": "given"},
+        "metrics.RiskAtCoverage": {"coverage": 0.5, "confidence": "given"},
+        "metrics.confidence_of": {
+            "outputs": np.eye(2),
+            "kind": "margin",
+            "from_logits": True,
+        },
+        "metrics.risk_coverage_curve": {
+            "confidence": [0.1, 0.2],
+            "correct": [True, False],
+            "sample_weight": [1, 2],
+        },
+        "metrics.selective_scores": {
+            "confidence": [0.1, 0.2],
+            "correct": [True, False],
+            "risks": (0.1,),
+            "coverages": (0.5,),
+            "sample_weight": [1, 2],
+        },
+        "metrics.threshold_for_risk": {
+            "confidence": np.arange(50),
+            "correct": np.ones(50),
+            "risk": 0.2,
+            "delta": 0.1,
         },
         "metrics.depth_scores": {
             "target": np.ones((2, 4, 4)),

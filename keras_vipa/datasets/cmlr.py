@@ -61,6 +61,8 @@ def cmlr(path, split="train", size=(64, 128), boxes=None, limit=None):
     checks.choice("split", split, tuple(LISTS))
     size = checks.sizes("size", size, 2)
     folder = checks.path("path", path)
+    if boxes is not None and not callable(boxes):
+        checks.fail("`boxes` must be callable or None", "boxes", boxes)
     if limit is not None:
         checks.integer("limit", limit)
     pinyin = _pypinyin()

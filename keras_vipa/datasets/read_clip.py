@@ -1,5 +1,7 @@
 """A clip of the user's: video, GIF, folder of frames or array."""
 
+from zipfile import BadZipFile
+
 import numpy as np
 from PIL import Image
 from PIL import ImageSequence
@@ -99,7 +101,7 @@ def _of_array(path):
     try:
         stored = np.load(path)
         clip = stored if path.suffix == ".npy" else stored[stored.files[0]]
-    except (OSError, ValueError, IndexError) as error:
+    except (OSError, ValueError, IndexError, BadZipFile) as error:
         raise ValueError(f"This is no array. Received: {path}") from error
     is_clip = clip.dtype == "uint8" and clip.size
     if not is_clip or clip.ndim != 3 and clip.shape[3:] != (3,):
@@ -151,7 +153,10 @@ def _boxes(box, frames, size):
     width, height = frames[0].size
     if box is None:
         return [(0, 0, width, height)] * len(frames)
-    box = np.asarray(box, "float64")
+    try:
+        box = np.asarray(box, "float64")
+    except (TypeError, ValueError):
+        checks.fail("`box` must be numbers", "box", box)
     if box.shape == (4,):
         left, top, across, down = box.tolist()
         found = [(left, top, left + across, top + down)] * len(frames)

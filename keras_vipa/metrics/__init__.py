@@ -1,0 +1,39 @@
+"""How good an output is: numbers that more than one method reports."""
+
+from keras_vipa.metrics.risk_coverage import AUGRC
+from keras_vipa.metrics.risk_coverage import AURC
+from keras_vipa.metrics.risk_coverage import EAURC
+from keras_vipa.metrics.risk_coverage import CoverageAtRisk
+from keras_vipa.metrics.risk_coverage import RiskAtCoverage
+from keras_vipa.metrics.scores import accuracy
+from keras_vipa.metrics.scores import agreement
+from keras_vipa.metrics.scores import by_part
+from keras_vipa.metrics.scores import depth_scores
+from keras_vipa.metrics.scores import error_rates
+from keras_vipa.metrics.scores import mean_average_precision
+from keras_vipa.metrics.scores import normal_scores
+from keras_vipa.metrics.scores import parsing_scores
+from keras_vipa.metrics.selective import confidence_of
+from keras_vipa.metrics.selective import risk_coverage_curve
+from keras_vipa.metrics.selective import selective_scores
+from keras_vipa.metrics.selective import threshold_for_risk
+
+__all__ = [
+    "AUGRC",
+    "AURC",
+    "EAURC",
+    "CoverageAtRisk",
+    "RiskAtCoverage",
+    "accuracy",
+    "agreement",
+    "by_part",
+    "confidence_of",
+    "depth_scores",
+    "error_rates",
+    "mean_average_precision",
+    "normal_scores",
+    "parsing_scores",
+    "risk_coverage_curve",
+    "selective_scores",
+    "threshold_for_risk",
+]
