@@ -311,6 +311,8 @@ def rows():
             "boxes": None,
             "limit": 2,
         },
+        "datasets.critter_signatures": {"names": ["tall"]},
+        "datasets.critters": {"split": "unseen", "difficulty": 1.0},
         "datasets.read_clip": {
             "path": "precious.npz",
             "size": (16, 32),

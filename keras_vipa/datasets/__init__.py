@@ -2,6 +2,8 @@
 
 from keras_vipa.datasets.clip_set import ClipSet
 from keras_vipa.datasets.cmlr import cmlr
+from keras_vipa.datasets.critters import critter_signatures
+from keras_vipa.datasets.critters import critters
 from keras_vipa.datasets.digits import digits
 from keras_vipa.datasets.emoji import emoji
 from keras_vipa.datasets.folder import folder
@@ -30,6 +32,8 @@ __all__ = [
     "RoomSet",
     "class_groups",
     "cmlr",
+    "critter_signatures",
+    "critters",
     "digits",
     "emoji",
     "folder",
