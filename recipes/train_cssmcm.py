@@ -96,6 +96,8 @@ def without_rare(clips, least):
     """The clips all of whose characters are said so often."""
     counts = collections.Counter("".join(clips.texts))
     kept = [all(counts[c] >= least for c in text) for text in clips.texts]
+    if not any(kept):
+        raise ValueError(f"--least leaves no sentence. Received: {least}")
     return clips.select(np.array(kept))
 
 
@@ -104,7 +106,7 @@ def main(args):
     seed, rows = args.seeds[0], []
     clips = read_clips(args, CSSMCM.sizes[args.variant])
     train = without_rare(clips.pop("train"), args.least)
-    words = lip_readers.vocabularies(train)
+    words = train.vocabularies()
     words.pop("syllables")
     longest = max(map(len, train.texts))
     model = CSSMCM(words, args.variant, length=longest, seed=seed)
@@ -135,7 +137,8 @@ def main(args):
         if not args.data:
             true = reader.read(some, true=True)
             rates = lip_readers.rates(said, true)
-            rows.append({"clips": f"{split}, true inputs", **rates})
+            name = f"{split}, true inputs"
+            rows.append({"clips": name, "seed": seed, **rates})
         shown = some.select(slice(SHOWN))
         figure = reading_sheet.of_set(shown, readings[:SHOWN])
         with recipe.results(args) as folder:

@@ -160,6 +160,13 @@ class ClipSet:
             "characters": [list(text) for text in self.texts],
         }
 
+    def vocabularies(self):
+        """Return all tokens that are said, dict, stage of `said` -> list."""
+        return {
+            stage: sorted({token for row in rows for token in row})
+            for stage, rows in self.said().items()
+        }
+
     def _checked(self, index):
         if not checks.is_integer(index, 0) or index >= len(self):
             rule = f"`index` must be an integer from 0 to {len(self) - 1}"

@@ -60,6 +60,8 @@ def read_clip(path, size=(64, 128), box=None):
     frames = _read(path)
     if not frames:
         raise ValueError(f"There is no frame in this clip. Received: {path}")
+    if len({frame.size for frame in frames}) > 1:
+        raise ValueError(f"Frames must be of one size. Received: {path}")
     boxes = _boxes(box, frames, size)
     pairs = zip(frames, boxes, strict=True)
     # Pillow wants width first.
@@ -77,7 +79,7 @@ def _read(path):
     if ending in (".npy", ".npz"):
         return _of_array(path)
     frames = _animated(path) if ending in PICTURES else _of_video(path)
-    return at_rate(*frames)
+    return at_rate(*frames) if frames[0] else []
 
 
 def at_rate(frames, times, end):
@@ -100,8 +102,8 @@ def at_rate(frames, times, end):
 def _of_array(path):
     try:
         stored = np.load(path)
-        clip = stored if path.suffix == ".npy" else stored[stored.files[0]]
-    except (OSError, ValueError, IndexError, BadZipFile) as error:
+        clip = stored[stored.files[0]] if hasattr(stored, "files") else stored
+    except (OSError, ValueError, IndexError, EOFError, BadZipFile) as error:
         raise ValueError(f"This is no array. Received: {path}") from error
     is_clip = clip.dtype == "uint8" and clip.size
     if not is_clip or clip.ndim != 3 and clip.shape[3:] != (3,):

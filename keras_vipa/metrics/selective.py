@@ -98,6 +98,9 @@ def risk_coverage_curve(confidence, correct, sample_weight=None):
     ([0.25, 0.75, 1.0], [0.0, 0.3333333333333333, 0.5])
     """
     confidence, errors, weights = _checked(confidence, correct, sample_weight)
+    counts = weights > 0
+    confidence, errors = confidence[counts], errors[counts]
+    weights = weights[counts]
     order = np.argsort(-confidence, kind="stable")
     sure = confidence[order]
     last = np.append(np.flatnonzero(np.diff(sure)), len(sure) - 1)
@@ -128,7 +131,8 @@ def selective_scores(
     - `risk_at_80` and so on: the risk of the smallest part that has at least
       this coverage, in percent.
 
-    Weighted samples count in all sums as if they were so many.
+    With weights, sums over samples are weighted, and coverage is the part of
+    all weight.
 
     Args:
         confidence: float array `(n,)`.
@@ -260,7 +264,7 @@ def threshold_for_risk(confidence, correct, risk, delta=0.05):
     (True, 0.74)
     """
     for name, value in (("risk", risk), ("delta", delta)):
-        checks.number(name, value, 0.0, 1.0)
+        checks.number(name, value, 1e-9, 1.0 - 1e-9)
     curve = risk_coverage_curve(confidence, correct)
     count = len(confidence)
     sizes = np.rint(curve["coverage"] * count).astype(int)
@@ -311,7 +315,7 @@ def upper_bound(wrong, count, delta):
     errors = np.arange(wrong + 1)
     low, high = wrong / count, 1.0
     for _ in range(60):
-        middle = (low + high) / 2
+        middle = min((low + high) / 2, 1.0 - 1e-12)
         logs = ways + errors * math.log(middle)
         logs += (count - errors) * math.log1p(-middle)
         most = logs.max()

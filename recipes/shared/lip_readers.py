@@ -7,14 +7,6 @@ RATES = {"pinyin": "per", "tones": "ter", "characters": "cer"}
 WIDTH = 4
 
 
-def vocabularies(clips):
-    """All tokens that are said in some clips, dict, stage -> list."""
-    return {
-        stage: sorted({token for row in rows for token in row})
-        for stage, rows in clips.said().items()
-    }
-
-
 def rates(said, readings):
     """Error rates of what was read: `per`, `ter`, `cer`, and edits of the last.
 

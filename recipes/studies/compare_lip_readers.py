@@ -37,6 +37,7 @@ from keras_vipa import metrics
 from keras_vipa.applications import CSSMCM
 from keras_vipa.applications import CSSMCMTrainer
 from keras_vipa.utils import types
+from keras_vipa.utils.files import written_beside
 
 V, P, T, S = "video", "pinyin", "tones", "syllables"
 # Name -> stages and what they attend to, and units.
@@ -69,11 +70,7 @@ def options(add):
 def trained(args, name, seed, clips, backup):
     """A reader."""
     sources, units = MODELS[name]
-    said = clips.said()
-    words = {
-        stage: sorted({token for row in rows for token in row})
-        for stage, rows in said.items()
-    }
+    words = clips.vocabularies()
     model = CSSMCM(words, length=8, sources=sources, units=units, seed=seed)
     at_once = name == "was_end_to_end"
     trainer = CSSMCMTrainer(model, seed=seed, frozen=not at_once)
@@ -103,10 +100,20 @@ def ahead(readings):
     found = []
     for one in readings:
         looked = one.attention["characters"].argmax(axis=-1)
-        if len(looked) > 2 and np.ptp(looked):
-            ranks = [np.argsort(np.argsort(x)) for x in (looked, range(99))]
-            found.append(np.corrcoef(ranks[0], ranks[1][: len(looked)])[0, 1])
+        if len(looked) > 2:
+            found.append(rank_correlation(looked, np.arange(len(looked))))
     return float(np.mean(found)) if found else None
+
+
+def rank_correlation(*values):
+    """Spearman's, of two arrays; 0 where one of them is constant."""
+    ranks = [
+        (x[:, None] > x).sum(axis=1) + (x[:, None] == x).sum(axis=1) / 2
+        for x in values
+    ]
+    if not all(map(np.ptp, ranks)):
+        return 0.0
+    return np.corrcoef(*ranks)[0, 1]
 
 
 def read(model, clips, reader):
@@ -139,14 +146,22 @@ def result(args, name, seed, clips, backup):
     found = {kind: read(model, clips[kind], reader) for kind in KINDS}
     for row, _, _ in found.values():
         row["parameters"] = model.count_params()
-    path.write_text(json.dumps(found))
+    with written_beside(path) as part:
+        part.write_text(json.dumps(found))
     return found
 
 
 def interval(one, other, lengths):
-    """Difference of two rates, and 95 % of those of resampled sentences."""
+    """Difference of two rates, and 95 % of those of resampled sentences.
+
+    Args:
+        one: integer array `(seeds, sentences)`, edits.
+        other: the same of another reader.
+        lengths: integer array `(sentences,)`.
+    """
     generator = np.random.default_rng(0)
-    differ = np.subtract(one, other)
+    # A sentence is drawn with all its readings.
+    differ = np.subtract(one, other).mean(axis=0)
     found = [differ.sum() / lengths.sum()]
     for _ in range(RESAMPLED):
         chosen = generator.integers(0, len(differ), len(differ))
@@ -193,15 +208,15 @@ def main(args):
                 for kind, (row, counts, texts) in found.items():
                     start = {"model": f"{name}, {kind}", "seed": seed}
                     rows.append({**start, "seen": kind == "seen", **row})
-                    all_edits[name, kind] += counts
+                    all_edits[name, kind].append(counts)
                     if seed == args.seeds[0]:
                         pairs = confusions(clips[kind], texts)
                         more[f"{name}, {kind}"] = {"confusions": pairs}
                 print(rows[-2:], flush=True)
         for (name, kind), counts in all_edits.items():
-            lengths = [len(t) for t in clips[kind].texts] * len(args.seeds)
-            lengths, known = np.array(lengths), more[f"{name}, {kind}"]
-            known["by_length"] = by_length(np.array(counts), lengths)
+            lengths = np.array([len(text) for text in clips[kind].texts])
+            known = more[f"{name}, {kind}"]
+            known["by_length"] = by_length(np.mean(counts, axis=0), lengths)
             if "cssmcm" in args.models:
                 first = all_edits["cssmcm", kind]
                 known["cer_minus_cssmcm"] = interval(counts, first, lengths)

@@ -189,12 +189,16 @@ class TestCascade(TestCase):
         assert both[1].attention["pinyin"].shape[1] == 3
         for clip, message in (
             (some[0][:4], "at least 5 frames. Received: clip 1 with 4"),
-            (some[0][:, :8], r"\(frames, 16, 32\). Received: clip 1 of shape"),
+            (some[0][:, :8], r"\(frames, 16, 32\). Received: clip 1, uint8"),
+            (some[0] / 255, "Received: clip 1, float64"),
         ):
             with pytest.raises(ValueError, match=message):
                 small.read([some[0], clip])
 
-    def test_saved(self, small, tmp_path):
+    def test_saved(self, tmp_path):
+        small = network()
+        for weight in small.trainable_weights:
+            weight.assign(weight + 0.1)
         small.save(tmp_path / "model.keras")
         again = keras.saving.load_model(tmp_path / "model.keras")
         inputs = {"clips": clips(), **INPUTS}
@@ -216,6 +220,68 @@ class TestCascade(TestCase):
     def test_arguments(self, options, message):
         with pytest.raises(ValueError, match=message):
             CSSMCM(**{"vocabularies": WORDS, **options})
+
+
+@pytest.mark.tensorflow
+class TestOthers(TestCase):
+    @pytest.mark.usefixtures("eager")
+    def test_likeliest_tokens_are_fed(self):
+        """Without soft feeding, encoders get what was read, and no other."""
+        model = CSSMCM(WORDS, length=3, soft=False, seed=1)
+        for weight in model.trainable_weights:
+            noise = np.random.default_rng(weight.shape[0]).normal(
+                0, 0.3, weight.shape
+            )
+            weight.assign(weight + noise.astype("float32"))
+        fed = []
+
+        def encode(stage, tokens, mask, training=None):
+            fed.append(array(tokens).argmax(axis=-1))
+            return CSSMCM.encode(model, stage, tokens, mask, training)
+
+        model.encode = encode
+        found = model.read_encoded(model.see(clips(), INPUTS["frames"]), 4)
+        for stage, tokens in zip(("pinyin", "tones"), fed):
+            said = array(found[stage]["tokens"])[:, 0]
+            assert (tokens == said).all()
+
+    @pytest.mark.usefixtures("eager")
+    def test_another_cascade(self):
+        """One stage, which is what is read."""
+        model = network(sources={"pinyin": ("video",)})
+        assert model.stages == ("pinyin",) and not model.tables
+        (one,) = model.read([clips()[0].astype("uint8")])
+        assert one.text == "".join(one.tokens["pinyin"])
+        with pytest.raises(ValueError, match="What is said .* is not known"):
+            model.read([clips()[0].astype("uint8")], true=True)
+
+    def test_padding_does_not_change_what_batches_teach(self):
+        """Windows that are not there are not seen by batch normalization."""
+        model = CSSMCM(WORDS, "paper", length=3, units=8)
+        x = np.random.default_rng(0).random((1, 9, 64, 128), "float32")
+        padded = np.pad(x, [(0, 0), (0, 12), (0, 0), (0, 0)])
+        moved = []
+        for clip in (x, padded):
+            for layer in model.front_end.layers:
+                if isinstance(layer, keras.layers.BatchNormalization):
+                    layer.moving_mean.assign(0 * layer.moving_mean)
+            model.see(clip, np.array([9]), training=True)
+            moved.append(
+                [
+                    array(layer.moving_mean)
+                    for layer in model.front_end.layers
+                    if isinstance(layer, keras.layers.BatchNormalization)
+                ]
+            )
+        # Three windows, and nine of which each is one of these.
+        self.assert_all_close(moved[0], moved[1], atol=1e-4, rtol=1e-3)
+
+
+def test_large_frames_in_16_bits():
+    x = 200 + np.zeros((1, 40, 64, 128), "float32")
+    x[:, 1::2] = 50
+    found = array(Windows(dtype="mixed_float16")(x, np.array([40])))
+    assert found.dtype == "float16" and np.isfinite(found).all()
 
 
 class TestGradients(TestCase):

@@ -16,6 +16,9 @@ WORDS = {
 }
 
 
+SEEN = {"state": np.zeros((1, 128)), "memory_pinyin": np.zeros((1, 3, 256))}
+
+
 def clip(frames, seed):
     generator = np.random.default_rng(seed)
     return generator.integers(0, 255, (frames, 16, 32)).astype("uint8")
@@ -51,6 +54,16 @@ class TestParts(TestCase):
         found = [model.read_parts(run, one) for one in clips]
         assert found == [one.tokens for one in whole]
         assert len({str(one) for one in found}) > 1
+
+    def test_nothing_is_read(self, model):
+        """The end at once, and no stage has anything to say."""
+
+        def run(name, inputs):
+            logits = np.eye(7)[[2]].astype("float32")
+            return {"logits": logits, "carry": inputs.get("carry"), **SEEN}
+
+        found = model.read_parts(run, clip(9, 0))
+        assert found == {"pinyin": [], "tones": [], "characters": []}
 
     @pytest.mark.parametrize(
         "name", ["see", "encode_pinyin", "step_characters"]

@@ -124,7 +124,7 @@ class TestCSSMCMTrainer(TestCase):
             "decoder": model.decoders["tones"],
         }
         moved, losses = {}, {}
-        for phase, epochs in (("encoder", 6), ("parts", 4), ("joint", 2)):
+        for phase, epochs in (("encoder", 4), ("parts", 3), ("joint", 2)):
             before = {n: x.get_weights() for n, x in layers.items()}
             fitted = made.fit_stages(data(), {phase: epochs}, 2, verbose=0)
             losses[phase] = fitted[phase]["loss"]
@@ -142,6 +142,24 @@ class TestCSSMCMTrainer(TestCase):
         assert losses["parts"][-1] < 0.9 * losses["parts"][0]
         self.assert_all_close(float(made.progress), 1.0)
 
+    def test_seed(self):
+        """Two of one seed are equal, whatever else was drawn."""
+        one = trainer()
+        keras.random.normal((3,))
+        other = trainer()
+        for a, b in zip(one.weights, other.weights):
+            np.testing.assert_array_equal(array(a), array(b))
+
+    def test_config(self):
+        made = trainer(corruption=0.5, phase="joint", in_order=3)
+        config = made.get_config()
+        again = CSSMCMTrainer.from_config(config)
+        assert again.get_config() == config and again.phase == "joint"
+
+    def test_minutes(self):
+        with pytest.raises(ValueError, match="`minutes` must be None"):
+            trainer().fit_stages(data(), {"joint": 1}, minutes=1)
+
     def test_arguments(self):
         model = CSSMCM(WORDS)
         for options, message in (
@@ -149,6 +167,8 @@ class TestCSSMCMTrainer(TestCase):
             ({"sampling": 2}, "`sampling` must be"),
             ({"corruption": -1}, "`corruption` must be"),
             ({"phase": "all"}, "`phase` must be one of"),
+            ({"frozen": 1}, "`frozen` must be"),
+            ({"in_order": -1}, "`in_order` must be"),
         ):
             with pytest.raises(ValueError, match=message):
                 CSSMCMTrainer(**{"model": model, **options})

@@ -11,10 +11,11 @@ CLIP = (np.arange(6 * 8 * 16) % 251).astype("uint8").reshape(6, 8, 16)
 def test_arrays_and_folders(tmp_path):
     np.save(tmp_path / "clip.npy", CLIP)
     np.savez(tmp_path / "clip.npz", frames=CLIP)
+    (tmp_path / "UPPER.NPY").write_bytes((tmp_path / "clip.npy").read_bytes())
     (tmp_path / "frames").mkdir()
     for number, frame in enumerate(CLIP):
         Image.fromarray(frame).save(tmp_path / "frames" / f"{number:03}.png")
-    for name in ("clip.npy", "clip.npz", "frames"):
+    for name in ("clip.npy", "UPPER.NPY", "clip.npz", "frames"):
         found = read_clip(tmp_path / name, (8, 16))
         assert found.dtype == "uint8" and (found == CLIP).all()
     # Each pixel of the result is the mean of those it covers.
@@ -99,6 +100,10 @@ class TestBox:
 def test_errors(tmp_path):
     np.save(tmp_path / "clip.npy", CLIP)
     np.save(tmp_path / "floats.npy", CLIP / 255)
+    (tmp_path / "empty.npy").write_bytes(b"")
+    (tmp_path / "sizes").mkdir()
+    for number, size in enumerate([(16, 8), (8, 4)]):
+        Image.new("L", size).save(tmp_path / "sizes" / f"{number}.png")
     (tmp_path / "text.gif").write_text("no")
     (tmp_path / "text.npz").write_text("no")
     (tmp_path / "text.mp4").write_text("no")
@@ -108,6 +113,8 @@ def test_errors(tmp_path):
         ("floats.npy", None, "uint8 .*Received: float64"),
         ("text.gif", None, "This is no picture. Received: .*text.gif"),
         ("text.npz", None, "This is no array. Received: .*text.npz"),
+        ("empty.npy", None, "This is no array"),
+        ("sizes", None, "Frames must be of one size"),
         (good, (0, 0, 99, 2), "must be inside the frames. .*right 99"),
         (good, (0, 0, 2), r"`box` must be .*Received: shape \(3,\)"),
         (good, np.zeros((5, 4, 2)), r"\(5, 4, 2\) for 6 frames"),

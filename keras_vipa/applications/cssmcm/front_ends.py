@@ -45,7 +45,8 @@ class Windows(layers.Layer):
     """
 
     def call(self, clips, frames=None):
-        clips = ops.cast(clips, self.compute_dtype)
+        # Sums of so many are too large for 16 bits.
+        clips = ops.cast(clips, "float32")
         count = clips.shape[1] or ops.shape(clips)[1]
         if frames is None:
             there = ops.ones_like(clips[:, :, :1, :1])
@@ -63,7 +64,7 @@ class Windows(layers.Layer):
             clips[:, number : number + STRIDE * (steps - 1) + 1 : STRIDE]
             for number in range(WINDOW)
         ]
-        return ops.stack(parts, axis=-1)
+        return ops.cast(ops.stack(parts, axis=-1), self.compute_dtype)
 
     def compute_output_shape(self, clips_shape, frames_shape=None):
         batch, frames, height, width = clips_shape
@@ -111,7 +112,7 @@ def vgg_m(size, units, seed):
 
 
 def patches(size, units, seed):
-    """Squares of four pixels, and a dense layer; arguments as above."""
+    """Squares of 4 x 4 pixels, and a dense layer; arguments as above."""
     seeds = itertools.count(1000 * seed)
     x = image = keras.Input((*size, WINDOW))
     x = layers.Conv2D(

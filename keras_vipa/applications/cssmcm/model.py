@@ -107,9 +107,9 @@ class CSSMCM(keras.Model):
             `"characters"`, and others that are read or seen. Defaults to those
             of `weights`.
         variant: string. `"paper"`: VGG-M on frames of 64 x 128, two GRUs on top
-            of each other, of 512 units; or `"small"`: squares of four pixels of
-            frames of 16 x 32, one GRU of 128 units, which gets the contexts of
-            the step before, too.
+            of each other, of 512 units; or `"small"`: squares of 4 x 4 pixels
+            of frames of 16 x 32, one GRU of 128 units, which gets the contexts
+            of the step before, too.
         weights: string or path. `None`, for random ones; `"cssmcm_lips"`; or
             the path of a `.weights.h5` file.
         length: integer. Most characters that are read.
@@ -145,9 +145,11 @@ class CSSMCM(keras.Model):
     Differences from the paper (as we understand it: the text was not at hand
     beyond its first page):
 
-    1. Batch normalization in the front end; dropout; the decoders' first
-       states; the layer before the last of a decoder.
-    2. `"small"` is ours, for few data and two cores.
+    1. Not known, so ours: the layers of the front end, with batch
+       normalization; the standardization of clips; dropout; sizes of
+       embeddings; the decoders' first states, and the layer before their last.
+    2. When reading, tones and characters are as many as syllables.
+    3. `"small"` is ours, for few data and two cores.
 
     Reference:
         Zhao, Xu, Song. "A Cascade Sequence-to-Sequence Model for Chinese
@@ -250,6 +252,8 @@ class CSSMCM(keras.Model):
         """Clips as the decoders attend to them: `Encoded`."""
         windows = self.windows(clips, frames)
         steps = windows.shape[1] or ops.shape(windows)[1]
+        if training and frames is not None:
+            windows = _repeated(windows, frames)
         flat = ops.reshape(windows, (-1, *self.size, WINDOW))
         x = self.front_end(flat, training=training)
         # LiteRT wants to know the batch.
@@ -371,9 +375,9 @@ class CSSMCM(keras.Model):
             found[stage]["attention"] = followed["attention"][0]
             if stage not in self.tables:
                 continue
-            said = self.said(followed["logits"])
-            if known:
-                tokens = known[stage]
+            said = ops.softmax(followed["logits"])
+            tokens = known[stage] if known else tokens
+            if known or not self.soft:
                 said = ops.one_hot(tokens, said.shape[-1], dtype=said.dtype)
             if sizes is None:
                 mask = tokens >= len(SPECIAL)
@@ -385,8 +389,8 @@ class CSSMCM(keras.Model):
         """Clips as arrays, all as long as the longest, or some frames longer.
 
         Args:
-            clips: `keras_vipa.datasets.ClipSet`, or list of arrays `(frames,
-                height, width)`, grey.
+            clips: `keras_vipa.datasets.ClipSet`, or list of uint8 arrays
+                `(frames, height, width)`, grey.
             with_text: boolean. Whether what is said is in them, too.
             folder: string or path. Where the frames are kept in a file,
                 `clips.npy`. Defaults to `None`: in memory.
@@ -456,7 +460,7 @@ class CSSMCM(keras.Model):
         Args:
             run: callable, name of a part and dict of arrays to what it
                 returns, a dict of arrays.
-            clip: array `(frames, height, width)`, grey.
+            clip: uint8 array `(frames, height, width)`, grey.
 
         Returns:
             Dict, stage -> list of tokens.
@@ -477,6 +481,17 @@ class CSSMCM(keras.Model):
             "units": self.units,
             "seed": self.seed,
         }
+
+
+def _repeated(windows, frames):
+    """Windows, of which those that are not there repeat those that are.
+
+    Else batch normalization would learn from them.
+    """
+    steps = windows.shape[1] or ops.shape(windows)[1]
+    counts = ops.cast(windows_of(frames), "int32")[:, None]
+    index = ops.arange(steps)[None] % counts
+    return ops.take_along_axis(windows, index[..., None, None, None], axis=1)
 
 
 def _checked_sources(sources):

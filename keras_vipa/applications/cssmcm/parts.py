@@ -106,8 +106,10 @@ def read_parts(run, model, clip):
         inputs = {f"memory_{s}": memory[s][f"memory_{stage}"] for s in sources}
         numbers, said = _follow(run, model, stage, inputs, memory, count)
         count = len(numbers)
+        if not count:
+            return {stage: [] for stage in model.stages}
         found[stage] = model.vocabularies[stage].decode([numbers])[0]
-        if stage in model.tables and count:
+        if stage in model.tables:
             memory[stage] = run(f"encode_{stage}", {"said": said[None]})
     return found
 
@@ -132,5 +134,8 @@ def _follow(run, model, stage, inputs, memory, count):
         if token == END:
             break
         numbers.append(token)
-        said.append(np.exp(logits - logits.max()))
+        if model.soft:
+            said.append(np.exp(logits - logits.max()))
+        else:
+            said.append(np.arange(len(logits)) == token)
     return numbers, np.array([row / row.sum() for row in said], "float32")

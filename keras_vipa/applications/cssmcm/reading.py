@@ -7,10 +7,12 @@ import numpy as np
 
 from keras_vipa.applications.cssmcm.front_ends import WINDOW
 from keras_vipa.applications.cssmcm.front_ends import windows_of
+from keras_vipa.layers.beam_search import NEVER
 from keras_vipa.utils import checks
 
-# Frames of arrays are so many, or a multiple.
-ROUNDED = 20
+# Frames of arrays are so many, or a multiple; clips in memory are so many
+# batches.
+ROUNDED, BLOCK = 20, 32
 
 
 @dataclasses.dataclass
@@ -22,10 +24,11 @@ class Reading:
             `"1"` to `"5"`, characters.
         scores: dict, stage -> float: the logarithm of the probability of what
             was read, over a function of the length (`CascadeToneDecoder.beam`).
-        others: list of pairs `(characters, score)`: what else was followed to
-            the end, the likeliest first.
-        attention: dict, stage -> float array `(tokens, windows)`: how much each
-            token looked at each window of the clip.
+        others: list of pairs `(text, score)`: what else of the last stage was
+            followed to the end, the likeliest first.
+        attention: dict, stage -> float array `(tokens, steps)`: how much each
+            token looked at each step of the first that its stage attends to,
+            in CSSMCM the windows of the clip.
     """
 
     tokens: dict
@@ -35,8 +38,8 @@ class Reading:
 
     @property
     def text(self):
-        """The characters, as a string."""
-        return "".join(self.tokens["characters"])
+        """What the last stage read, as a string."""
+        return "".join([*self.tokens.values()][-1])
 
 
 def examples(model, clips, with_text=True, folder=None):
@@ -47,8 +50,9 @@ def examples(model, clips, with_text=True, folder=None):
         checks.fail(rule, "clips", clips)
     if not len(clips):
         raise ValueError("There is no clip.")
+    if is_list and with_text:
+        raise ValueError("What is said in a list of arrays is not known.")
     read = clips.__getitem__ if is_list else clips.clip
-    with_text = with_text and not is_list
     counts = None if is_list else clips.lengths
     if counts is None:
         counts = [len(read(number)) for number in range(len(clips))]
@@ -77,10 +81,10 @@ def examples(model, clips, with_text=True, folder=None):
 
 def _checked(clip, number, size):
     clip = np.asarray(clip)
-    if clip.ndim != 3 or clip.shape[1:] != size:
+    if clip.dtype != "uint8" or clip.ndim != 3 or clip.shape[1:] != size:
         raise ValueError(
-            f"A clip must be grey frames (frames, {size[0]}, {size[1]}). "
-            f"Received: clip {number} of shape {clip.shape}"
+            f"A clip must be uint8 grey frames (frames, {size[0]}, {size[1]})."
+            f" Received: clip {number}, {clip.dtype} of shape {clip.shape}"
         )
     if len(clip) < WINDOW:
         raise ValueError(
@@ -115,34 +119,41 @@ class Reader(keras.Model):
     def read(self, clips, batch_size=32, true=False):
         """Read some clips; arguments and result as of `CSSMCM.read`."""
         checks.integer("batch_size", batch_size)
+        if not isinstance(clips, list) and not hasattr(clips, "said"):
+            rule = "`clips` must be a `ClipSet` or a list of arrays"
+            checks.fail(rule, "clips", clips)
+        found, block = [], BLOCK * batch_size
+        choose = getattr(clips, "select", None) or clips.__getitem__
+        for start in range(0, max(1, len(clips)), block):
+            some = choose(slice(start, start + block))
+            found += self._read(some, batch_size, true)
+        return found
+
+    def _read(self, clips, batch_size, true):
         inputs = examples(self.model, clips, with_text=true)
         found = self.predict(inputs, batch_size, verbose=0)
-        words = {
-            stage: list(
-                map(self.model.vocabularies[stage].decode, part["tokens"])
-            )
-            for stage, part in found.items()
+        tokens = {
+            stage: list(map(self.model.vocabularies[stage].decode, p["tokens"]))
+            for stage, p in found.items()
         }
         return [
-            _reading(
-                {s: rows[n] for s, rows in words.items()}, n, found, frames
-            )
-            for n, frames in enumerate(inputs["frames"].tolist())
+            _reading({s: rows[n] for s, rows in tokens.items()}, n, found, size)
+            for n, size in enumerate(windows_of(inputs["frames"]).tolist())
         ]
 
 
-def _reading(words, number, found, frames):
+def _reading(tokens, number, found, windows):
     """What was read from one clip."""
-    attention = {
-        stage: found[stage]["attention"][number][: len(rows[0]), :size]
-        for stage, rows in words.items()
-        for size in [windows_of(frames)]
-    }
-    scores = {s: found[s]["scores"][number].tolist() for s in words}
-    texts = ["".join(row) for row in words["characters"]]
+    *_, last = tokens
+    scores = {s: found[s]["scores"][number].tolist() for s in tokens}
+    others = list(zip(map("".join, tokens[last]), scores[last]))[1:]
     return Reading(
-        {stage: rows[0] for stage, rows in words.items()},
+        {stage: rows[0] for stage, rows in tokens.items()},
         {stage: values[0] for stage, values in scores.items()},
-        list(zip(texts, scores["characters"]))[1:],
-        attention,
+        # Where fewer can be said than are followed, some never end.
+        [(text, score) for text, score in others if score > NEVER / 2],
+        {
+            stage: found[stage]["attention"][number][: len(rows[0]), :windows]
+            for stage, rows in tokens.items()
+        },
     )
