@@ -8,6 +8,7 @@ from keras_vipa.applications.din import DINTrainer
 from keras_vipa.applications.din import StylePairs
 from keras_vipa.applications.scene_encoders import SceneEncoders
 from keras_vipa.applications.seg_net import SegNet
+from keras_vipa.applications.selective_zero_shot import SelectiveZeroShot
 from keras_vipa.applications.small_conv_net import SmallConvNet
 from keras_vipa.applications.vgg_features import VGGFeatures
 from keras_vipa.applications.vgg_features import convert_vgg
@@ -22,6 +23,7 @@ __all__ = [
     "DINTrainer",
     "SceneEncoders",
     "SegNet",
+    "SelectiveZeroShot",
     "SmallConvNet",
     "StylePairs",
     "VGGFeatures",
