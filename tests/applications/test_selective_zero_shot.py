@@ -250,3 +250,4 @@ def test_other_signatures():
     ):
         with pytest.raises(ValueError, match=message):
             model.predict(X, signatures)
+    assert "labels" in model.predict(X, SEEN[:2], like_seen=True, verbose=0)

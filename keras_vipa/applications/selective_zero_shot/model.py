@@ -229,13 +229,22 @@ class SelectiveZeroShot(PhasedModel):
         centred = np.asarray(signatures) - self.mean
         return np.pad(centred, [(0, 0), (0, 1)], constant_values=1.0)
 
-    def predict(self, x, signatures=None, batch_size=None, **kwargs):
+    def predict(
+        self,
+        x,
+        signatures=None,
+        batch_size=None,
+        like_seen=False,
+        **kwargs,
+    ):
         """Classify images of unseen classes; or attributes, as any model.
 
         Args:
             x: images or features, as in `call`.
             signatures: float array `(classes, attributes)`, of the classes to
                 choose from, none of which was trained on.
+            like_seen: boolean. Whether they may have signatures of seen
+                classes, as other classes may where attributes are few.
             batch_size: integer, and
             **kwargs: as of `keras.Model.predict`.
 
@@ -251,7 +260,7 @@ class SelectiveZeroShot(PhasedModel):
         attributes = super().predict(x, batch_size, **kwargs)
         if signatures is None:
             return attributes
-        signatures = self._check_unseen(signatures)
+        signatures = self._check_unseen(signatures, like_seen)
         phis = signatures - self.mean, self.residual_prototypes(signatures)
         logs = [self._log_likely(a, phi) for a, phi in zip(attributes, phis)]
         labels = logs[0].argmax(axis=-1).astype("int32")
@@ -263,11 +272,11 @@ class SelectiveZeroShot(PhasedModel):
             "residual": logs[1],
         }
 
-    def _check_unseen(self, signatures):
+    def _check_unseen(self, signatures, like_seen):
         count = self.signatures.shape[1]
         signatures = check_signatures("signatures", signatures, count)
         same = (signatures[:, None] == self.signatures).all(axis=-1)
-        if same.any():
+        if same.any() and not like_seen:
             new, old = np.argwhere(same)[0].tolist()
             raise ValueError(
                 "`signatures` must be of unseen classes. Received: class "
