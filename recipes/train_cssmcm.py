@@ -22,9 +22,9 @@ not of these alone. Sentences with a character that is said less than `--least`
 times are not trained on. This has only been tried on made-up clips.
 
 `cssmcm.keras` has the network with its vocabularies
-(`keras.saving.load_model`), `cssmcm.weights.h5` its weights in 16 bits. A run
-that is interrupted goes on where it was if it is started again with the same
-options.
+(`keras.saving.load_model`), `cssmcm.weights.h5` its weights in 16 bits; `hours`
+of the report are since the last start. A run that is interrupted goes on where
+it was if it is started again with the same options.
 """
 
 import collections

@@ -61,6 +61,7 @@ def write_tokens(axis, y, label, tokens, right=None):
         large = {"fontsize": 12, "family": font}
         lines.append(("characters", y - 0.11, large))
     axis.text(0.0, y, label, color="0.4", fontsize=8, va="center")
+    space = min(0.108, 0.86 / max(1, len(tokens["characters"])))
     rows = zip(tokens["pinyin"], tokens["tones"], tokens["characters"])
     for number, (syllable, tone, character) in enumerate(rows):
         box = None
@@ -69,7 +70,7 @@ def write_tokens(axis, y, label, tokens, right=None):
         written = {"pinyin": marked(syllable, tone), "characters": character}
         for kind, height, style in lines:
             axis.text(
-                0.13 + 0.108 * number,
+                0.13 + space * number,
                 height,
                 written[kind],
                 color=COLORS.get(tone, "0.4"),

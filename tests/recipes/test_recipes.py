@@ -30,6 +30,7 @@ EAGER = {
     "amalgamate_filtered",
     "check_strokes",
     "compare_calibrations",
+    "classify_selectively",
     "compare_lip_readers",
     "rank_transferability",
     "read_people",
