@@ -32,8 +32,8 @@ from keras_vipa.utils import recipe
 
 # isort: split
 
-import matplotlib.pyplot as plt
 import numpy as np
+from shared import risk_pictures
 from shared import zero_shot
 
 from keras_vipa import metrics
@@ -57,7 +57,7 @@ COLUMNS = {
 }
 SMOKE = {"epochs": 2, "steps": 2}
 WRITES = ["report.png", "critters.png"]
-DELTA, SHOWN = 0.05, 14
+DELTA = 0.05
 # With so few attributes, an unseen class may look as a seen one.
 HOW = {"like_seen": True, "verbose": 0}
 
@@ -166,44 +166,6 @@ def run_seed(args, seed):
     return rows, kept, data
 
 
-def draw_curves(kept):
-    """Risk against coverage, of the surest confidence of each predictor."""
-    figure, axis = plt.subplots(figsize=(6, 4), layout="tight")
-    for name, (confidence, correct) in kept.items():
-        if name.endswith("maximum") or name.endswith("both"):
-            curve = metrics.risk_coverage_curve(confidence, correct)
-            width = 2.5 if name.endswith("both") else 1.2
-            axis.plot(
-                100 * curve["coverage"],
-                100 * curve["risk"],
-                label=name,
-                linewidth=width,
-            )
-    axis.set(xlabel="answered, %", ylabel="of these wrong, %", ylim=(0, None))
-    axis.legend(fontsize=8)
-    return figure
-
-
-def draw_critters(kept, images):
-    """The surest and the least sure, with a red frame where it was wrong."""
-    confidence, correct = kept["augmented, both"]
-    order = np.argsort(-confidence)
-    parts = [order[:SHOWN], order[-SHOWN:]]
-    titles = ["answered first", "refused first"]
-    figure, axes = plt.subplots(
-        2, SHOWN, figsize=(SHOWN, 2.6), layout="constrained"
-    )
-    for line, part, title in zip(axes, parts, titles):
-        line[0].set_title(title, loc="left", fontsize=9)
-        for axis, number in zip(line, part):
-            axis.imshow(images.images[number])
-            axis.set(xticks=[], yticks=[])
-            color = "#2a8a2a" if correct[number] else "#d62728"
-            for spine in axis.spines.values():
-                spine.set(color=color, linewidth=2)
-    return figure
-
-
 def main(args):
     """Run all seeds, then write what came out."""
     rows = []
@@ -211,9 +173,11 @@ def main(args):
         found, kept, data = run_seed(args, seed)
         rows += found
         if seed == args.seeds[0]:
-            figures = {"report.png": draw_curves(kept)}
+            figures = {"report.png": risk_pictures.draw_curves(kept)}
             if data.images is not None:
-                sheet = draw_critters(kept, data.images)
+                sheet = risk_pictures.draw_images(
+                    *kept["augmented, both"], data.images
+                )
                 figures["critters.png"] = sheet
     summary = scoreboard.summarize(rows, "model", COLUMNS)
     print(scoreboard.format_summary(summary))

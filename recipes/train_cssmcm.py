@@ -47,7 +47,7 @@ from keras_vipa.applications import save_float16
 from keras_vipa.utils import types
 
 PHASES = ("encoder", "parts", "joint")
-SMOKE = {"epochs": [1, 1, 1], "batch": 16}
+SMOKE = {"epochs": [1, 1, 1], "batch": 8}
 WRITES = ["cssmcm.keras", "cssmcm.weights.h5", "readings.png"]
 SHOWN = 6
 
@@ -112,8 +112,8 @@ def main(args):
     model = CSSMCM(words, args.variant, length=longest, seed=seed)
     trainer = CSSMCMTrainer(model, seed=seed)
     if args.smoke:
-        train = train.select(slice(40))
-        clips = {"test": clips["test"].select(slice(10))}
+        train = train.select(slice(8))
+        clips = {"test": clips["test"].select(slice(2))}
     start = time.time()
     with recipe.backup_folder(args) as backup:
         print(f"Reading {len(train)} clips", flush=True)

@@ -88,6 +88,16 @@ class TestCSSMCMTrainer(TestCase):
         fitted = made.fit_stages(x, {"encoder": 4}, 2, verbose=0)["encoder"]
         assert fitted["loss"][-1] < fitted["loss"][0]
 
+    def test_moved(self):
+        """All frames of a clip alike, each clip in its own way."""
+        made = trainer(moved=0.2)
+        x = np.repeat(np.arange(512.0).reshape(1, 1, 16, 32), 5, axis=1)
+        found = array(made._moved(np.repeat(x, 3, axis=0)))
+        assert found.shape == (3, 5, 16, 32)
+        self.assert_all_close(found[:, 0], found[:, 4])
+        assert len(np.unique(found[:, 0], axis=0)) == 3
+        assert trainer(moved=0.0)._moved(x) is x
+
     def test_corruption(self):
         made, known = trainer(corruption=0.5), {"pinyin": np.full((400, 3), 4)}
         known["pinyin"][:, 2] = 0
@@ -168,6 +178,7 @@ class TestCSSMCMTrainer(TestCase):
             ({"corruption": -1}, "`corruption` must be"),
             ({"phase": "all"}, "`phase` must be one of"),
             ({"frozen": 1}, "`frozen` must be"),
+            ({"moved": 2}, "`moved` must be"),
             ({"in_order": -1}, "`in_order` must be"),
         ):
             with pytest.raises(ValueError, match=message):

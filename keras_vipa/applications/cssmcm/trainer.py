@@ -48,6 +48,10 @@ class CSSMCMTrainer(PhasedModel):
         corruption: float. In `"parts"`, the part of the first stage's tokens
             that its encoder gets wrong, drawn from all, since it will not
             always get the right ones.
+        moved: float. In `"encoder"`, by how much of their sides clips are moved
+            and zoomed at most, a clip as a whole; half of them are mirrored,
+            too, unless it is 0. What has seen few speakers reads others better
+            then.
         frozen: boolean. Whether what sees the clips is frozen after the first
             phase.
         in_order: integer. First epochs of each phase whose batches go from
@@ -91,6 +95,7 @@ class CSSMCMTrainer(PhasedModel):
         model,
         sampling=0.2,
         corruption=0.25,
+        moved=0.1,
         frozen=True,
         in_order=1,
         learning_rate=3e-3,
@@ -114,21 +119,14 @@ class CSSMCMTrainer(PhasedModel):
         self.model = model
         self.sampling = checks.number("sampling", sampling, 0.0, 1.0)
         self.corruption = checks.number("corruption", corruption, 0.0, 1.0)
+        self.moved = checks.number("moved", moved, 0.0, 1.0)
         if not isinstance(frozen, bool):
             checks.fail("`frozen` must be a boolean", "frozen", frozen)
         self.frozen = frozen
         self.in_order = checks.integer("in_order", in_order, 0)
         self.learning_rate = checks.number("learning_rate", learning_rate)
         self.learning_rates = dict.fromkeys(phases, self.learning_rate)
-        self.heads = {
-            stage: layers.Dense(
-                len(model.vocabularies[stage]),
-                kernel_initializer=keras.initializers.GlorotUniform(
-                    1000 * seed + number
-                ),
-            )
-            for number, stage in enumerate(seen)
-        }
+        self._add_layers(seen)
         # How far a phase is, from 0 to 1.
         self.progress = self.add_weight(
             initializer="zeros", trainable=False, name="progress"
@@ -136,6 +134,23 @@ class CSSMCMTrainer(PhasedModel):
         self.draws = keras.random.SeedGenerator(seed)
         self.set_phase(phase)
         self.build()
+
+    def _add_layers(self, seen):
+        """Heads of what is seen, and what moves clips."""
+        self.heads = {}
+        for number, stage in enumerate(seen, 1000 * self.seed):
+            kernel = keras.initializers.GlorotUniform(number)
+            self.heads[stage] = layers.Dense(
+                len(self.model.vocabularies[stage]), kernel_initializer=kernel
+            )
+        most, how = self.moved, {"fill_mode": "nearest", "seed": self.seed}
+        self.mover = keras.Sequential(
+            [
+                layers.RandomFlip("horizontal", seed=self.seed),
+                layers.RandomTranslation(most, most, **how),
+                layers.RandomZoom(most, most, **how),
+            ]
+        )
 
     def build(self, input_shape=None):
         width = self.model.video_encoder.units * 2
@@ -228,7 +243,8 @@ class CSSMCMTrainer(PhasedModel):
 
     def _seen(self, inputs, training):
         """Logits of each window, and what is said in its middle, or at all."""
-        video = self.model.see(inputs["clips"], inputs["frames"], training)
+        clips = self._moved(inputs["clips"]) if training else inputs["clips"]
+        video = self.model.see(clips, inputs["frames"], training)
         steps = video.values.shape[1] or ops.shape(video.values)[1]
         found = {}
         for stage, head in self.heads.items():
@@ -241,6 +257,15 @@ class CSSMCMTrainer(PhasedModel):
                 said = ops.where(middle < 0, PAD, said)
             found[f"seen_{stage}"] = head(video.values), said, video.mask
         return found
+
+    def _moved(self, clips):
+        """Clips moved, zoomed and mirrored, all frames of each alike."""
+        if not self.moved:
+            return clips
+        # As if they were pictures of many channels.
+        clips = ops.transpose(ops.cast(clips, "float32"), (0, 2, 3, 1))
+        clips = self.mover(clips, training=True)
+        return ops.transpose(clips, (0, 3, 1, 2))
 
     def _corrupted(self, known):
         """The same with some of the first stage's tokens replaced."""
@@ -261,6 +286,7 @@ class CSSMCMTrainer(PhasedModel):
             "model": keras.saving.serialize_keras_object(self.model),
             "sampling": self.sampling,
             "corruption": self.corruption,
+            "moved": self.moved,
             "frozen": self.frozen,
             "in_order": self.in_order,
             "learning_rate": self.learning_rate,
