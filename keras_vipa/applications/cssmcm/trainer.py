@@ -50,8 +50,7 @@ class CSSMCMTrainer(PhasedModel):
             always get the right ones.
         moved: float. In `"encoder"`, by how much of their sides clips are moved
             and zoomed at most, a clip as a whole; half of them are mirrored,
-            too, unless it is 0. What has seen few speakers reads others better
-            then.
+            too, unless it is 0.
         frozen: boolean. Whether what sees the clips is frozen after the first
             phase.
         in_order: integer. First epochs of each phase whose batches go from
