@@ -114,9 +114,7 @@ def predictors(args, data, seed):
     pretended = data.pretended(seed)
     found = {}
     for name in zero_shot.CLOSED:
-        function, settings = zero_shot.chosen(name, data, pretended)
-        _, x = zero_shot.standardized(data.x, data.new_x)
-        found[name] = function(x, data.new_signatures)
+        found[name], settings = zero_shot.chosen(name, data, pretended)
         print(f"Seed {seed}: {name}, settings {settings}", flush=True)
     alone = {"residual": 0.0, "overlap": 0.0, "transfer": 0.0}
     model = trained(args, data, seed, weights=alone)
@@ -133,12 +131,16 @@ def predictors(args, data, seed):
 
 def best_mix(model, data):
     """The mix whose area is the least, where classes pretend to be unseen."""
-
-    def area(mix):
+    sure = []
+    for mix in (0.0, 1.0):
         model.mix = mix
         found = model.predict(data.new_x, data.new_signatures, **HOW)
-        correct = found["labels"] == data.new_y
-        return metrics.selective_scores(found["confidence"], correct)["aurc"]
+        sure.append(found["confidence"])
+    correct = found["labels"] == data.new_y
+
+    def area(mix):
+        confidence = (1.0 - mix) * sure[0] + mix * sure[1]
+        return metrics.selective_scores(confidence, correct)["aurc"]
 
     return min(MIXES, key=area)
 

@@ -155,12 +155,22 @@ def critter_signatures(names=None):
         checks.fail("`names` must be a list of attributes", "names", names)
     for name in names:
         checks.choice("names", name, tuple(ATTRIBUTES))
-    parts = _classes()
+    true = attributes_of(_classes())
+    chosen = [[*ATTRIBUTES].index(name) for name in names]
+    return true[:, chosen].astype("float32"), list(names)
+
+
+def attributes_of(parts):
+    """Which of all attributes are true, boolean `(n, 30)`.
+
+    Args:
+        parts: dict, part -> integer array `(n,)`, as `PARTS` counts them.
+    """
     columns = []
-    for part, wanted in (ATTRIBUTES[name] for name in names):
+    for part, wanted in ATTRIBUTES.values():
         wanted = [PARTS[part].index(variant) for variant in wanted.split()]
         columns.append(np.isin(parts[part], wanted))
-    return np.stack(columns, axis=1).astype("float32"), list(names)
+    return np.stack(columns, axis=1)
 
 
 def _classes():

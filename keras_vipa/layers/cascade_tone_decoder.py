@@ -163,7 +163,7 @@ class CascadeToneDecoder(layers.Layer):
 
     def build(self, tokens_shape, memory_shape, **others):
         batch = tokens_shape[0]
-        channels = [shape[-1] for shape in memory_shape]
+        self.channels = channels = [shape[-1] for shape in memory_shape]
         width = self.embedding + self.feeding * sum(channels)
         self.table.build((batch, None))
         for layer in self.recurrent:
@@ -248,10 +248,10 @@ class CascadeToneDecoder(layers.Layer):
             ]
         return carry
 
-    def carry_sizes(self, channels):
-        """Channels of each tensor of `first`, with those of each source."""
-        contexts = list(channels) if self.feeding else []
-        return [self.units] * self.depth + contexts
+    def carry_sizes(self):
+        """Channels of each tensor of `first`, once the layer is built."""
+        contexts = self.channels if self.feeding else []
+        return [self.units] * self.depth + list(contexts)
 
     def step(self, tokens, carry, memory):
         """One step.

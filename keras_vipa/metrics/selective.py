@@ -165,8 +165,9 @@ def selective_scores(
         if not isinstance(parts, list | tuple):
             checks.fail(f"`{name}` must be a list of numbers", name, parts)
     found = {"accuracy": float(1.0 - curve["risk"][-1])}
-    found |= _areas(confidence, errors, weights)
-    best = _areas(-errors, errors, weights)
+    risks_of_k, covered = _smoothed(confidence, errors, weights)
+    found |= _areas(risks_of_k, covered)
+    best = _areas(*_smoothed(-errors, errors, weights))
     found["e_aurc"] = found["aurc"] - best["aurc"]
     for risk in risks:
         allowed = curve["risk"] <= checks.number("risks", risk, 0.0, 1.0)
@@ -174,10 +175,9 @@ def selective_scores(
         found[f"coverage_at_{_percent(risk)}"] = float(reached)
     for part in coverages:
         checks.number("coverages", part, 0.0, 1.0)
-        risk, covered = _smoothed(confidence, errors, weights)
         first = np.searchsorted(covered, part - 1e-12)
-        first = min(first, len(risk) - 1)
-        found[f"risk_at_{_percent(part)}"] = float(risk[first])
+        first = min(first, len(covered) - 1)
+        found[f"risk_at_{_percent(part)}"] = float(risks_of_k[first])
     return found
 
 
@@ -199,8 +199,7 @@ def _smoothed(confidence, errors, weights):
     return risk, covered / covered[-1]
 
 
-def _areas(confidence, errors, weights):
-    risk, covered = _smoothed(confidence, errors, weights)
+def _areas(risk, covered):
     step = np.diff(covered, prepend=0.0)
     return {
         "aurc": float(np.sum(step * risk)),

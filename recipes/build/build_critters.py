@@ -27,6 +27,7 @@ from keras_vipa.datasets.critters import PARTS
 from keras_vipa.datasets.critters import SEEN
 from keras_vipa.datasets.critters import SIZE
 from keras_vipa.datasets.critters import UNSEEN
+from keras_vipa.datasets.critters import attributes_of
 
 # Factors of kinship, and how much a part depends on anything else.
 FACTORS, ALONE = 3, 0.2
@@ -57,25 +58,14 @@ def draw_classes(generator):
         score = kinship @ liked.T
         score += ALONE * generator.gumbel(size=score.shape)
         found[part] = score.argmax(axis=1)
-    _, first = np.unique(signatures(found), axis=0, return_index=True)
+    _, first = np.unique(attributes_of(found), axis=0, return_index=True)
     chosen = np.sort(first)[: SEEN + UNSEEN]
     return {part: values[chosen] for part, values in found.items()}
 
 
-def signatures(parts):
-    """Which attributes are true, boolean `(classes, attributes)`."""
-    return np.stack(
-        [
-            np.isin(parts[part], [PARTS[part].index(v) for v in some.split()])
-            for part, some in ATTRIBUTES.values()
-        ],
-        axis=1,
-    )
-
-
 def is_good(parts):
     """Whether what unseen classes are can be learnt from seen ones."""
-    true = signatures(parts)
+    true = attributes_of(parts)
     differ = len(true) == SEEN + UNSEEN
     often = true[:SEEN].sum(axis=0)
     known = all(

@@ -195,15 +195,29 @@ CLOSED = {
 
 
 def chosen(name, data, pretended):
-    """A closed form, with the settings that are best where classes pretend."""
+    """Scores of unseen classes, with settings that are best where some pretend.
+
+    Args:
+        name: string. A key of `CLOSED`.
+        data: `Data`.
+        pretended: `Data` of seen classes only.
+
+    Returns:
+        Float array `(n, classes)`, and the settings.
+    """
     function, settings = CLOSED[name]
 
+    def scorer(part):
+        x, new_x = standardized(part.x, part.new_x)
+        return lambda setting: function(x, part.y, part.signatures, *setting)(
+            new_x, part.new_signatures
+        )
+
+    of_pretended = scorer(pretended)
+
     def accuracy(setting):
-        x, new_x = standardized(pretended.x, pretended.new_x)
-        scores = function(x, pretended.y, pretended.signatures, *setting)
-        found = scores(new_x, pretended.new_signatures).argmax(axis=1)
-        return (found == pretended.new_y).mean()
+        decided = of_pretended(setting).argmax(axis=1)
+        return (decided == pretended.new_y).mean()
 
     best = max(settings, key=accuracy)
-    x, _ = standardized(data.x, data.new_x)
-    return function(x, data.y, data.signatures, *best), best
+    return scorer(data)(best), best

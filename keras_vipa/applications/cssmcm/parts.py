@@ -55,13 +55,13 @@ class Step(Part):
     """A step of a decoder."""
 
     def call(self, inputs):
-        decoder, units = self.model.decoders[self.stage], 2 * self.model.units
+        decoder = self.model.decoders[self.stage]
         sources = self.model.sources[self.stage]
         memory = [
             (*ops.split(inputs[f"memory_{name}"], 2, axis=-1), None)
             for name in sources
         ]
-        sizes = decoder.carry_sizes([units] * len(sources))
+        sizes = decoder.carry_sizes()
         carry = ops.split(inputs["carry"], np.cumsum(sizes)[:-1].tolist(), -1)
         logits, carry, weights = decoder.step(inputs["token"], carry, memory)
         return {
@@ -89,7 +89,7 @@ def parts(model):
         said = (None, len(model.vocabularies[stage]))
         found[f"encode_{stage}"] = network(Encode, stage, said=said)
     for stage, sources in model.sources.items():
-        sizes = model.decoders[stage].carry_sizes([units] * len(sources))
+        sizes = model.decoders[stage].carry_sizes()
         memory = {f"memory_{name}": (None, 2 * units) for name in sources}
         found[f"step_{stage}"] = network(
             Step, stage, token=(), carry=(sum(sizes),), **memory
@@ -116,9 +116,8 @@ def read_parts(run, model, clip):
 
 def _follow(run, model, stage, inputs, memory, count):
     """Numbers of the tokens of a stage, and what is said of each."""
-    sources = model.sources[stage]
-    sizes = model.decoders[stage].carry_sizes([2 * model.units] * len(sources))
-    state = memory[sources[-1]]["state"]
+    sizes = model.decoders[stage].carry_sizes()
+    state = memory[model.sources[stage][-1]]["state"]
     carry = np.zeros((1, sum(sizes)), "float32")
     carry[:, : state.shape[1]] = state
     numbers, said, token = [], [], START

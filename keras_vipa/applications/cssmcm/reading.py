@@ -42,12 +42,17 @@ class Reading:
         return "".join([*self.tokens.values()][-1])
 
 
-def examples(model, clips, with_text=True, folder=None):
-    """`CSSMCM.examples`."""
-    is_list = isinstance(clips, list)
-    if not is_list and not hasattr(clips, "said"):
+def is_plain(clips):
+    """Whether clips are a list of arrays; if not, they must be a `ClipSet`."""
+    if not isinstance(clips, list) and not hasattr(clips, "said"):
         rule = "`clips` must be a `ClipSet` or a list of arrays"
         checks.fail(rule, "clips", clips)
+    return isinstance(clips, list)
+
+
+def examples(model, clips, with_text=True, folder=None):
+    """`CSSMCM.examples`."""
+    is_list = is_plain(clips)
     if not len(clips):
         raise ValueError("There is no clip.")
     if is_list and with_text:
@@ -119,11 +124,8 @@ class Reader(keras.Model):
     def read(self, clips, batch_size=32, true=False):
         """Read some clips; arguments and result as of `CSSMCM.read`."""
         checks.integer("batch_size", batch_size)
-        if not isinstance(clips, list) and not hasattr(clips, "said"):
-            rule = "`clips` must be a `ClipSet` or a list of arrays"
-            checks.fail(rule, "clips", clips)
+        choose = clips.__getitem__ if is_plain(clips) else clips.select
         found, block = [], BLOCK * batch_size
-        choose = getattr(clips, "select", None) or clips.__getitem__
         for start in range(0, max(1, len(clips)), block):
             some = choose(slice(start, start + block))
             found += self._read(some, batch_size, true)
