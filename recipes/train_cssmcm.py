@@ -3,16 +3,16 @@
     python recipes/train_cssmcm.py
 
 trains it on the generated mouths of the package (`keras_vipa.datasets.lips`),
-16,000 sentences of two to eight characters, by eight speakers: the encoder of
-the clips first, from what is said while a window is seen; then the three
-stages, each with the true syllables and tones; then all together, each with
-what the one before says.
+16,000 sentences of two to eight characters, by `--speakers` speakers: the
+encoder of the clips first, from what is said while a window is seen; then the
+three stages, each with the true syllables and tones; then all together, each
+with what the one before says.
 
 The rates of errors in `report.json`, of syllables (`per`), tones (`ter`) and
-characters (`cer`), are of sentences that were not trained on: by the same
-speakers (`validation`, `test`) and by two others (`unseen`, and once more with
-stages that get the true syllables and tones). They are of **synthetic** mouths,
-and say nothing of people.
+characters (`cer`), are of sentences that were not trained on: by eight of the
+same speakers (`validation`, `test`) and by two others (`unseen`, and once more
+with stages that get the true syllables and tones). They are of **synthetic**
+mouths, and say nothing of people.
 
     python recipes/train_cssmcm.py --data CMLR --variant paper --least 20
 
@@ -62,6 +62,7 @@ def options(add):
     add("--landmarks", type=types.folder, metavar="FOLDER", help="of these")
     add("--least", type=types.whole(1), default=1, help="times of a character")
     add("--tone-cue", type=float, default=1.0, help="how much tones show")
+    add("--speakers", type=int, default=1000, help="generated, to train on")
 
 
 class Report(keras.callbacks.Callback):
@@ -76,7 +77,8 @@ def read_clips(args, size):
     """All splits: of generated clips, or of CMLR."""
     if not args.data:
         splits = "train", "validation", "test", "unseen"
-        every = [datasets.lips(s, args.tone_cue, size) for s in splits]
+        more = {"size": size, "speakers": args.speakers}
+        every = [datasets.lips(s, args.tone_cue, **more) for s in splits]
     else:
         splits = "train", "validation", "test"
         more = {"size": size, "boxes": boxes_of(args)}

@@ -19,15 +19,15 @@ from keras_vipa.utils import checks
 
 # Of the last split, speakers are others.
 COUNTS = {"train": 16000, "validation": 1000, "test": 2000, "unseen": 2000}
-SPEAKERS, UNSEEN = 10, (8, 9)
+SPEAKERS, SEEN, UNSEEN = 10, (0, 1, 2, 3, 4, 5, 6, 7), (8, 9)
 # Characters of a sentence, and milliseconds that times are counted in.
 LONGEST, UNIT = 8, 2
 
 
-def lips(split="train", tone_cue=1.0, size=(32, 64), seed=0):
+def lips(split="train", tone_cue=1.0, size=(32, 64), seed=0, speakers=8):
     """Return generated mouths that speak Mandarin, with what they say.
 
-    Clips of 25 grey frames a second, of ten made-up speakers. Sentences of two
+    Clips of 25 grey frames a second, of made-up speakers. Sentences of two
     to eight characters are put together from 600 frequent words and mean
     nothing; what is as in the language is which characters sound alike, and,
     from a speech synthesiser, how long each sound takes. Sources, licences,
@@ -49,9 +49,13 @@ def lips(split="train", tone_cue=1.0, size=(32, 64), seed=0):
         size: tuple `(height, width)` of the frames.
         seed: integer. Seed of how carelessly sounds are spoken, of movement,
             light and noise.
+        speakers: integer. How many take turns in `"train"`: the first eight,
+            who are all there are in `"validation"` and `"test"`, and others
+            whose faces are drawn, within the same limits.
 
     Returns:
-        A `ClipSet`. `speakers` are 0 to 7, or 8 and 9.
+        A `ClipSet`. `speakers` are 0 to 7; 8 and 9 in `"unseen"`; from 10 on,
+        those who are drawn.
 
     Raises:
         ValueError: If an argument is not as above.
@@ -66,10 +70,15 @@ def lips(split="train", tone_cue=1.0, size=(32, 64), seed=0):
     checks.number("tone_cue", tone_cue)
     size = checks.sizes("size", size, 2)
     checks.integer("seed", seed, 0)
+    checks.integer("speakers", speakers)
     tables, order = _tables(), list(COUNTS)
     first = sum(COUNTS[name] for name in order[: order.index(split)])
+    turns = UNSEEN if split == "unseen" else SEEN
+    if split == "train":
+        drawn = range(SPEAKERS, SPEAKERS + speakers - len(SEEN))
+        turns = [*SEEN[:speakers], *drawn]
     spoken = [
-        tables.sentence(number, tone_cue)
+        tables.sentence(number, turns[number % len(turns)], tone_cue)
         for number in range(first, first + COUNTS[split])
     ]
 
@@ -163,17 +172,21 @@ class Tables:
             dict(zip(TRAITS, traits.tolist())) for traits in stored["faces"]
         ]
 
-    def sentence(self, number, tone_cue):
-        """The sentence of a number, among all."""
+    def face(self, speaker):
+        """The traits of a speaker."""
+        if speaker < len(self.faces):
+            return self.faces[speaker]
+        generator = np.random.default_rng(speaker)
+        return {k: generator.uniform(*limits) for k, limits in TRAITS.items()}
+
+    def sentence(self, number, speaker, tone_cue):
+        """The sentence of a number, among all, as a speaker says it."""
         words = [self.words[n] for n in self.sentences[number]]
         parts = [self.parts[s] for _, spoken in words for s in spoken]
         mine = slice(self.starts[number], self.starts[number + 1])
         toned, flat = self.times["toned"][mine], self.times["flat"][mine]
         seconds = np.maximum(flat + tone_cue * (toned - flat), 0.0)
-        is_seen = number < sum(COUNTS.values()) - COUNTS["unseen"]
-        speakers = [n for n in range(SPEAKERS) if is_seen != (n in UNSEEN)]
-        speaker = speakers[number % len(speakers)]
-        face = self.faces[speaker]
+        face = self.face(speaker)
         return Sentence(number, words, parts, seconds, speaker, face)
 
 

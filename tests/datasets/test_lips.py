@@ -29,6 +29,20 @@ def test_splits(splits):
     assert speakers == {s: seen for s in COUNTS} | {"unseen": {8, 9}}
 
 
+def test_more_speakers(splits):
+    """They say the same, and nobody of them is one of those unseen."""
+    clips = lips("train", size=SIZE, speakers=20)
+    assert set(clips.speakers.tolist()) == {*range(8), *range(10, 22)}
+    assert clips.texts == splits["train"].texts
+    # The first eight are who they were, and the others not alike.
+    first, *others = (clips.clip(number).mean() for number in (0, 8, 9))
+    assert first == splits["train"].clip(0).mean()
+    assert len({first, *others}) == 3
+    assert set(lips("train", size=SIZE, speakers=3).speakers) == {0, 1, 2}
+    test = lips("test", size=SIZE, speakers=20)
+    np.testing.assert_array_equal(test.clip(1), splits["test"].clip(1))
+
+
 def test_readings(splits):
     """Each character has a syllable and a tone, and many sound alike."""
     train = splits["train"]
@@ -83,7 +97,7 @@ def test_times_without_the_cue_are_those_of_one_tone():
     path = resources.files("keras_vipa.datasets") / "lips.npz"
     stored = dict(np.load(path))
     tables = Tables(stored)
-    count = len(tables.sentence(0, 1.0).text)
+    count = len(tables.sentence(0, 0, 1.0).text)
     toned, flat = (
         0.002 * stored[name][:count].astype(float).sum()
         for name in ("toned", "flat")
@@ -91,7 +105,7 @@ def test_times_without_the_cue_are_those_of_one_tone():
     tempo = stored["faces"][0, list(mouths.TRAITS).index("tempo")]
     for cue, spoken in ((0.0, flat), (1.0, toned), (2.0, 2 * toned - flat)):
         seconds = spoken / tempo + 2 * mouths.PAUSE
-        frames = tables.sentence(0, cue).frames
+        frames = tables.sentence(0, 0, cue).frames
         assert frames == int(np.ceil(mouths.RATE * seconds))
 
 
