@@ -58,7 +58,13 @@ def options(add):
     add("--batch", type=int, default=64)
     add("--variant", choices=list(CSSMCM.sizes), default="small")
     add("--data", type=types.folder, metavar="FOLDER", help="of CMLR")
-    add("--box", type=int, nargs=4, metavar="PIXELS", help="of CMLR's mouths")
+    add(
+        "--box",
+        type=types.whole(0),
+        nargs=4,
+        metavar="PIXELS",
+        help="of CMLR's mouths",
+    )
     add("--landmarks", type=types.folder, metavar="FOLDER", help="of these")
     add("--least", type=types.whole(1), default=1, help="times of a character")
     add("--tone-cue", type=float, default=1.0, help="how much tones show")

@@ -13,6 +13,9 @@ Rows, `value` against `base`, with `ratio = value / base`:
   several numbers of teachers, with XLA and without, with the terms of features
   and without. `with block` is the ratio to a floor in which the layers that the
   terms of features need are trained plainly, too;
+- `pooling`, with `branching`: milliseconds of `MaxPoolingWithIndices2D` and
+  `MaxUnpooling2D`, forward and backward, against `tf.nn.max_pool_with_argmax`
+  and `tf.scatter_nd`, which LiteRT has no built-in operations for;
 - `memory`: megabytes that a process has used at most after a few steps, against
   one that only builds the networks.
 
@@ -42,6 +45,7 @@ from latency import take_turns
 
 from keras_vipa import applications
 from keras_vipa import export
+from keras_vipa import layers
 from keras_vipa.amalgamation import AdaptiveAmalgamator
 from keras_vipa.amalgamation import BranchingAmalgamator
 from keras_vipa.amalgamation import CommonFeatureAmalgamator
@@ -247,6 +251,45 @@ def steps(args):
         yield row | {"with block": block}
 
 
+def pooling(rounds):
+    """Pooling with places and back, and the same by TensorFlow's operations."""
+    import tensorflow as tf
+
+    def ours(x):
+        pooled, indices = layers.MaxPoolingWithIndices2D()(x)
+        return layers.MaxUnpooling2D()(pooled, indices)
+
+    def theirs(x):
+        pooled, places = tf.nn.max_pool_with_argmax(
+            x, 2, 2, "VALID", include_batch_in_index=True
+        )
+        places = tf.reshape(places, (-1, 1))
+        flat = tf.scatter_nd(
+            places, tf.reshape(pooled, (-1,)), [tf.size(x, places.dtype)]
+        )
+        return tf.reshape(flat, tf.shape(x))
+
+    x, weights = (tf.random.normal((8, 64, 64, 32)) for _ in range(2))
+
+    def runner(function):
+        @tf.function
+        def both(x):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = function(x)
+                loss = tf.reduce_sum(y * weights)
+            return y, tape.gradient(loss, x)
+
+        return lambda: [part.numpy() for part in both(x)]
+
+    runners = {"ours": runner(ours), "theirs": runner(theirs)}
+    for one, other in zip(*(run() for run in runners.values())):
+        np.testing.assert_allclose(one, other)
+    times = [1000 * t for t in take_turns(runners, rounds).values()]
+    row = {"what": "8 x 64 x 64 x 32", "teachers": 0, "kind": "pooling"}
+    yield {**row, "unit": "ms", **against(times)}
+
+
 MAKERS = {
     "common": common,
     "adaptive": lambda _: adaptive(),
@@ -298,6 +341,8 @@ def main(args):
     for method in args.methods:
         made = MAKERS[method](2)
         rows += files(method, made.teachers, made.student, args.rounds)
+    if "branching" in args.methods:
+        rows += pooling(args.rounds)
     rows += [*steps(args), *([] if args.smoke else memory(args))]
     with recipe.results(args) as folder:
         plot(folder / "benchmark.png", rows)
