@@ -21,6 +21,8 @@ for name, entry in weights.WEIGHTS.items():
         assert isinstance(weights.load_model(name), keras.Model), name
     elif name.startswith("din"):
         keras_vipa.applications.DIN(entry["variant"], weights=name)
+    elif "vocabularies" in entry:
+        keras_vipa.applications.CSSMCM(weights=name)
 print(len(weights.WEIGHTS))
 """
 

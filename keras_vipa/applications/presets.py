@@ -148,6 +148,46 @@ WEIGHTS = {
         "command": _ROOMS,
         "test_scores": {"mean_angle": 23.191, "within_30": 0.7227},
     },
+    "cssmcm_lips": {
+        "file": "cssmcm_lips.weights.h5",
+        "sha256": "8f721b362c29ae47786f85e68cf3826e"
+        "27c871b9721158db7d0844aafb2ad34f",
+        "vocabularies": {
+            "pinyin": (
+                "an ba ban bao bei bi bian bing cai chang cheng chi chu ci "
+                "dai dan dao de di dian du fan fang fei fen feng fu ge gong "
+                "gu guan gui han he hu huan hui huo ji jia jian jiang jiao "
+                "jie jin jing jiu ju jun ke le li lian liang ling lu lv me "
+                "mei men mi mo mu qi qian qing qu ren shan she shen sheng shi "
+                "shou shu si su sui ting wan wei wu xi xia xian xiang xiao "
+                "xie xin xing xu xun yan yang yao ye yi yin ying yong you yu "
+                "yuan yue zhan zhang zhao zhe zhen zheng zhi zhong zhou zhu "
+                "zi zu"
+            ),
+            "tones": "1 2 3 4 5",
+            "characters": (
+                "一 下 与 世 业 两 严 个 中 丰 为 主 举 么 义 之 乎 也 了 争 "
+                "事 于 些 京 人 亿 什 代 以 们 价 任 企 众 会 似 但 位 何 使 "
+                "便 保 信 值 像 元 先 公 关 其 具 军 几 出 分 利 到 制 前 副 "
+                "力 功 务 北 区 十 单 印 即 历 原 去 又 及 取 受 古 句 只 叫 "
+                "可 史 司 吃 各 合 向 听 员 和 响 善 喜 器 因 围 地 场 坚 城 "
+                "域 基 境 声 处 备 央 委 子 完 官 宝 实 家 富 导 将 小 就 州 "
+                "工 己 已 币 市 师 席 常 并 应 府 度 庭 建 式 引 弹 形 影 得 "
+                "心 必 思 息 情 想 意 成 或 战 才 执 技 把 护 报 拥 持 按 接 "
+                "支 政 敌 教 数 整 新 方 施 旅 无 时 是 月 有 服 期 术 机 束 "
+                "极 析 样 格 楚 模 次 欢 正 此 武 比 汉 江 没 治 注 活 济 消 "
+                "清 游 湖 源 点 照 父 物 独 环 现 理 甚 生 用 由 电 界 的 益 "
+                "目 直 相 省 真 眼 着 睛 知 石 研 础 社 神 种 科 积 称 程 究 "
+                "立 笑 第 筑 管 米 精 系 级 纪 组 织 终 经 结 继 续 编 者 职 "
+                "联 育 胜 自 至 般 艺 范 荆 获 行 被 襄 要 见 规 计 认 议 记 "
+                "设 证 识 象 货 质 资 起 路 较 辑 辖 迅 近 这 进 速 道 采 里 "
+                "重 量 长 门 间 阳 附 际 随 集 需 非 韦 音 项 须 领 飞 首 验"
+            ),
+        },
+        "parameters": 1337250,
+        "command": "python recipes/train_cssmcm.py --epochs 12 10 12",
+        "test_scores": {"per": 0.3352, "ter": 0.2995, "cer": 0.3998},
+    },
     "din_mobile": {
         "file": "din_mobile.weights.h5",
         "sha256": "f556a472ab2c607afd9d165105fd0ad7"

@@ -56,10 +56,13 @@ def write_tokens(axis, y, label, tokens, right=None):
         right: list of characters. Others are on a red ground.
     """
     font = chinese_font()
-    lines = [("pinyin", y + 0.11, {"fontsize": 9})]
+    lines = [("pinyin", y, {"fontsize": 10})]
     if font:
         large = {"fontsize": 12, "family": font}
-        lines.append(("characters", y - 0.11, large))
+        lines = [
+            ("pinyin", y + 0.09, {"fontsize": 9}),
+            ("characters", y - 0.08, large),
+        ]
     axis.text(0.0, y, label, color="0.4", fontsize=8, va="center")
     space = min(0.108, 0.86 / max(1, len(tokens["characters"])))
     rows = zip(tokens["pinyin"], tokens["tones"], tokens["characters"])
@@ -105,7 +108,7 @@ def draw(clips, readings, said=None, names=None):
         left, map_axis = axes[number]
         left.axis("off")
         left.set(xlim=(0, 1), ylim=(0, 1))
-        strip = left.inset_axes([0, 0.62, 1, 0.36])
+        strip = left.inset_axes([0, 0.68, 1, 0.32])
         chosen = np.linspace(0, len(clip) - 1, FRAMES).round().astype(int)
         frames = np.pad(clip[chosen], [(0, 0), (0, 0), (0, 1)], "maximum")
         strip.imshow(np.concatenate(frames, axis=1), cmap="gray")
@@ -114,11 +117,9 @@ def draw(clips, readings, said=None, names=None):
             strip.set_title(names[number], fontsize=8, loc="left", pad=2)
         truth = None if said is None else said[number]
         if truth:
-            write_tokens(left, 0.44, "said", truth)
+            write_tokens(left, 0.47, "said", truth)
         wrong = truth and truth["characters"]
-        write_tokens(
-            left, 0.13 if truth else 0.3, "read", reading.tokens, wrong
-        )
+        write_tokens(left, 0.1 if truth else 0.3, "read", reading.tokens, wrong)
         weights = reading.attention["characters"]
         map_axis.imshow(weights, aspect="auto", cmap="magma_r", vmin=0)
         pairs = zip(reading.tokens["pinyin"], reading.tokens["tones"])

@@ -37,11 +37,10 @@ from keras_vipa import export
 from keras_vipa import metrics
 from keras_vipa.applications import CSSMCM
 from keras_vipa.applications import CSSMCMTrainer
-from keras_vipa.applications.cssmcm.front_ends import windows_of
 from keras_vipa.utils import reports
-from keras_vipa.utils.quiet import quiet
 
-PRECISIONS, RATE, BATCH = ("float32", "float16", "int8"), 25, 64
+PRECISIONS, RATE = ("float32", "float16", "int8"), 25
+BATCH, LONGEST = 64, 8
 SMOKE = {
     "clips": 2,
     "batches": [2],
@@ -63,10 +62,10 @@ def options(add):
 def network(args, clips):
     """The network of the package, or one with random weights."""
     if args.weights:
-        return CSSMCM(weights=args.weights)
+        return CSSMCM(weights=args.weights, length=LONGEST)
     words = clips.vocabularies()
     words.pop("syllables")
-    return CSSMCM(words, length=8)
+    return CSSMCM(words, length=LONGEST)
 
 
 class Phone:
@@ -79,14 +78,10 @@ class Phone:
     def __init__(self, paths):
         from ai_edge_litert.interpreter import Interpreter
 
-        # It announces each of its kernels.
-        with quiet():
-            self.runners = {
-                name: Interpreter(str(path), num_threads=1)
-                for name, path in paths.items()
-            }
-            for name, runner in self.runners.items():
-                self.runners[name] = runner.get_signature_runner()
+        self.runners = {
+            name: Interpreter(str(path), num_threads=1).get_signature_runner()
+            for name, path in paths.items()
+        }
 
     def __call__(self, name, inputs):
         """What a part returns."""
@@ -214,13 +209,11 @@ def products(model, windows, tokens):
 
 def training(args, model, clips):
     """Rows of training steps."""
-    order = np.argsort(clips.lengths)[-BATCH:]
-    some = clips.select(order)
-    examples = model.examples(some)
-    windows = windows_of(int(examples["clips"].shape[1]))
+    examples, runners = model.examples(clips), {}
+    # As decoders attend to them.
+    windows = model.see(examples["clips"], examples["frames"]).values.shape[1]
     counts = products(model, windows, model.length)
-    config, runners = model.get_config(), {}
-    square = keras.random.uniform((2048, 2048))
+    config, square = model.get_config(), keras.random.uniform((2048, 2048))
     for phase in ("encoder", "joint"):
         for jit in (False, True)[: 2 - args.smoke]:
             trainer = CSSMCMTrainer(CSSMCM.from_config(config), phase=phase)
@@ -232,7 +225,7 @@ def training(args, model, clips):
     times = take_turns(runners, args.rounds)
     speed = 2048**3 / times.pop("square")
     for name, value in times.items():
-        floor = 3 * len(some) * counts[name.split(",")[0]] / speed
+        floor = 3 * len(clips) * counts[name.split(",")[0]] / speed
         row = {"kind": "step", "what": name, "value": 1000 * value}
         yield {
             **row,

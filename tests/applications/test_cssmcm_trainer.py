@@ -8,6 +8,7 @@ from keras_vipa.applications import CSSMCM
 from keras_vipa.applications import CSSMCMTrainer
 from keras_vipa.applications.cssmcm.trainer import mean_ctc
 from keras_vipa.applications.cssmcm.trainer import mean_entropy
+from keras_vipa.applications.cssmcm.trainer import moved
 from keras_vipa.applications.cssmcm.trainer import with_end
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("eager")]
@@ -88,15 +89,36 @@ class TestCSSMCMTrainer(TestCase):
         fitted = made.fit_stages(x, {"encoder": 4}, 2, verbose=0)["encoder"]
         assert fitted["loss"][-1] < fitted["loss"][0]
 
-    def test_moved(self):
-        """All frames of a clip alike, each clip in its own way."""
-        made = trainer(moved=0.2)
-        x = np.repeat(np.arange(512.0).reshape(1, 1, 16, 32), 5, axis=1)
-        found = array(made._moved(np.repeat(x, 3, axis=0)))
-        assert found.shape == (3, 5, 16, 32)
-        self.assert_all_close(found[:, 0], found[:, 4])
-        assert len(np.unique(found[:, 0], axis=0)) == 3
-        assert trainer(moved=0.0)._moved(x) is x
+    def test_moved_clips(self):
+        """Rows and columns of all frames, each clip in its own way."""
+        x = np.random.default_rng(0).random((4, 3, 16, 32), "float32")
+        found = array(moved(x, 0.2, keras.random.SeedGenerator(3)))
+        seeds = keras.random.SeedGenerator(3)
+
+        def drawn(least):
+            return array(keras.random.uniform((4, 1), least, 0.2, seed=seeds))
+
+        mirrored = array(keras.random.uniform((4, 1), seed=seeds)) < 0.5
+        assert set(mirrored.ravel()) == {True, False}
+        places = []
+        for size, side in ((16, 1.0), (32, np.where(mirrored, -1.0, 1.0))):
+            pixels, middle = np.arange(size), (size - 1) / 2
+            place = middle + side * (1 + drawn(-0.2)) * (pixels - middle)
+            places.append(place + size * drawn(-0.2))
+        for clip, mine, rows, columns in zip(x, found, *places):
+            for frame, seen in zip(clip, mine):
+                high = [np.interp(rows, np.arange(16), c) for c in frame.T]
+                wide = [
+                    np.interp(columns, np.arange(32), r)
+                    for r in np.array(high).T
+                ]
+                self.assert_all_close(seen, np.array(wide), atol=1e-5)
+
+    def test_xla_is_not_turned_off(self):
+        """As layers would that Keras moves pictures with."""
+        made = trainer()
+        made.compile(made.default_optimizer(1), jit_compile=True)
+        assert made.jit_compile
 
     def test_corruption(self):
         made, known = trainer(corruption=0.5), {"pinyin": np.full((400, 3), 4)}

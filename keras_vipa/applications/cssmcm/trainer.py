@@ -135,21 +135,13 @@ class CSSMCMTrainer(PhasedModel):
         self.build()
 
     def _add_layers(self, seen):
-        """Heads of what is seen, and what moves clips."""
+        """Heads of what is seen."""
         self.heads = {}
         for number, stage in enumerate(seen, 1000 * self.seed):
             kernel = keras.initializers.GlorotUniform(number)
             self.heads[stage] = layers.Dense(
                 len(self.model.vocabularies[stage]), kernel_initializer=kernel
             )
-        most, how = self.moved, {"fill_mode": "nearest", "seed": self.seed}
-        self.mover = keras.Sequential(
-            [
-                layers.RandomFlip("horizontal", seed=self.seed),
-                layers.RandomTranslation(most, most, **how),
-                layers.RandomZoom(most, most, **how),
-            ]
-        )
 
     def build(self, input_shape=None):
         width = self.model.video_encoder.units * 2
@@ -242,7 +234,9 @@ class CSSMCMTrainer(PhasedModel):
 
     def _seen(self, inputs, training):
         """Logits of each window, and what is said in its middle, or at all."""
-        clips = self._moved(inputs["clips"]) if training else inputs["clips"]
+        clips = inputs["clips"]
+        if training and self.moved:
+            clips = moved(clips, self.moved, self.draws)
         video = self.model.see(clips, inputs["frames"], training)
         steps = video.values.shape[1] or ops.shape(video.values)[1]
         found = {}
@@ -256,15 +250,6 @@ class CSSMCMTrainer(PhasedModel):
                 said = ops.where(middle < 0, PAD, said)
             found[f"seen_{stage}"] = head(video.values), said, video.mask
         return found
-
-    def _moved(self, clips):
-        """Clips moved, zoomed and mirrored, all frames of each alike."""
-        if not self.moved:
-            return clips
-        # As if they were pictures of many channels.
-        clips = ops.transpose(ops.cast(clips, "float32"), (0, 2, 3, 1))
-        clips = self.mover(clips, training=True)
-        return ops.transpose(clips, (0, 3, 1, 2))
 
     def _corrupted(self, known):
         """The same with some of the first stage's tokens replaced."""
@@ -319,6 +304,45 @@ class PhaseProgress(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         last = max(1, self.epochs[self.trainer.phase] - 1)
         self.trainer.progress.assign(epoch / last)
+
+
+def moved(clips, most, draws):
+    """Clips moved and zoomed, and half of them mirrored.
+
+    All frames of a clip alike; between pixels, linearly, and beyond the edge as
+    at the edge. Rows and columns are drawn apart, as
+
+        place(i) = middle + (1 + zoom) (i - middle) + shift,
+
+    and are products of matrices, which XLA compiles, too.
+
+    Args:
+        clips: tensor `(batch, frames, height, width)`.
+        most: float. The largest zoom and shift, parts of a side.
+        draws: `keras.random.SeedGenerator`.
+
+    Returns:
+        A float32 tensor of the same shape.
+    """
+    clips = ops.cast(clips, "float32")
+    batch = ops.shape(clips)[0]
+
+    def drawn():
+        return keras.random.uniform((batch, 1), -most, most, seed=draws)
+
+    def weights(size, side):
+        """Of each pixel in each new one, `(batch, 1, size, size)`."""
+        pixels = ops.arange(size, dtype="float32")
+        middle = (size - 1) / 2
+        place = middle + side * (1 + drawn()) * (pixels - middle)
+        place = ops.clip(place + size * drawn(), 0, size - 1)
+        return ops.relu(1 - ops.abs(place[:, None, :, None] - pixels))
+
+    _, _, height, width = clips.shape
+    mirrored = keras.random.uniform((batch, 1), seed=draws) < 0.5
+    rows = weights(height, 1.0)
+    columns = weights(width, ops.where(mirrored, -1.0, 1.0))
+    return rows @ clips @ ops.swapaxes(columns, 2, 3)
 
 
 def with_end(tokens):
