@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import json
 import os
+import pathlib
 import select
 import shutil
 import signal
@@ -150,6 +151,19 @@ class Chromium:
         """Write what is seen."""
         answer = self.send("Page.captureScreenshot", format=format, **more)
         path.write_bytes(base64.b64decode(answer["data"]))
+
+    def seconds_of(self, thread):
+        """CPU time that threads of a name have had, on Linux."""
+        seconds = 0.0
+        for path in pathlib.Path("/proc").glob("[0-9]*/task/*/schedstat"):
+            # Threads may end meanwhile.
+            with contextlib.suppress(OSError):
+                process = int(path.parts[2])
+                name = path.with_name("comm").read_text().strip()
+                is_ours = os.getpgid(process) == self._process.pid
+                if is_ours and name.startswith(thread):
+                    seconds += int(path.read_text().split()[0]) / 1e9
+        return seconds
 
     def _watch(self, session):
         """Hear of all that a page or worker asks for."""
