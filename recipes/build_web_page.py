@@ -41,7 +41,8 @@ NETWORKS = {
     "drawing.tflite": f"{WEIGHTS}_transfer_any_float16.tflite",
     "style.tflite": f"{WEIGHTS}_style_256_int8.tflite",
 }
-PACKAGE = "@litertjs/core@2.5.3"
+VERSION = "2.5.3"
+PACKAGES = f"@litertjs/core@{VERSION}", f"@litertjs/wasm-utils@{VERSION}"
 # Files of LiteRT.js, the last two for browsers without relaxed SIMD.
 RUNTIME = {
     "litert.js": "core/dist/index.js",
@@ -75,11 +76,11 @@ def fetch_runtime(folder):
     npm = shutil.which("npm")
     if npm is None:
         raise ValueError(
-            f"npm must be installed, to fetch {PACKAGE}: it comes with Node.js."
+            "npm must be installed, to fetch LiteRT.js: it comes with Node.js."
         )
     flags = "--ignore-scripts --no-audit --no-fund --fetch-retries=1".split()
     done = subprocess.run(
-        [npm, "install", "--prefix", folder, *flags, PACKAGE],
+        [npm, "install", "--prefix", folder, *flags, *PACKAGES],
         capture_output=True,
         text=True,
         cwd=folder,
@@ -87,7 +88,7 @@ def fetch_runtime(folder):
     if done.returncode:
         reason = done.stderr.strip().split("\n")[0]
         raise ValueError(
-            f"npm could not fetch {PACKAGE} ({reason}): is there a network?"
+            f"npm could not fetch {PACKAGES[0]} ({reason}): is there a network?"
         )
     return pathlib.Path(folder) / "node_modules" / "@litertjs"
 
@@ -173,7 +174,7 @@ def loads_of(folder):
         ("page and gallery", "at once"): [
             path.name for path in folder.iterdir() if path.name not in own
         ],
-        (f"LiteRT.js {PACKAGE.rpartition('@')[2]}", "at once"): [
+        (f"LiteRT.js {VERSION}", "at once"): [
             name for name in RUNTIME if "compat" not in name
         ],
         ("drawing network", "at once"): ["drawing.tflite"],

@@ -78,7 +78,7 @@ class Chromium:
         os.close(self._write)
         os.close(self._read)
 
-    def send(self, method, session="", seconds=120, **params):
+    def send(self, method, session="", seconds=600, **params):
         """What the browser answers to a command.
 
         Args:
@@ -108,7 +108,7 @@ class Chromium:
             raise RuntimeError(f"{expression}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
 
-    def wait_for(self, expression, seconds=240):
+    def wait_for(self, expression, seconds=600):
         """The value of an expression as soon as it is true."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

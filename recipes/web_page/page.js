@@ -251,6 +251,7 @@ async function draw() {
 async function openPhotograph(file) {
   const image = await decode(file);
   stopCamera();
+  photograph?.image.close?.();
   photograph = { title: titleOf(file), image };
   say("Drawing …");
   draw();
@@ -372,6 +373,7 @@ function listen() {
   });
   find("controls").addEventListener("input", ({ target }) => {
     showValues();
+    complain("");
     if (target.id === "strength") {
       compose();
     } else if (target.type !== "file") {

@@ -353,26 +353,33 @@ def site(module, tmp_path_factory):
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def address(module, site):
     with served(module, site) as address:
         yield address
 
 
-@pytest.fixture
-def browser(address, tmp_path):
-    """Chromium, with the first picture drawn; it may ask no other host."""
-    profile = tmp_path / "profile"
-    with contextlib.closing(chromium.Chromium(profile)) as browser:
-        folder = {"behavior": "allow", "downloadPath": str(tmp_path)}
-        browser.send("Browser.setDownloadBehavior", session=None, **folder)
-        browser.open(address)
-        wait_for_drawing(browser, "cat")
-        yield browser
-        allowed = address, f"blob:{address}", "data:"
-        asked = browser.requests
-        assert [url for url in asked if not url.startswith(allowed)] == []
+@pytest.fixture(scope="module")
+def tab(site, tmp_path_factory):
+    profile = tmp_path_factory.mktemp("profile")
+    with contextlib.closing(chromium.Chromium(profile)) as tab:
+        yield tab
     shutil.rmtree(profile, ignore_errors=True)
+
+
+@pytest.fixture
+def browser(tab, address, tmp_path):
+    """The page with its first picture drawn; it may ask no other host."""
+    folder = {"behavior": "allow", "downloadPath": str(tmp_path)}
+    tab.send("Browser.setDownloadBehavior", session=None, **folder)
+    tab.requests.clear()
+    tab.errors.clear()
+    tab.open(address)
+    wait_for_drawing(tab, "cat")
+    yield tab
+    allowed = address, f"blob:{address}", "data:"
+    assert [url for url in tab.requests if not url.startswith(allowed)] == []
+    tab.open("about:blank")
 
 
 def wait_for_drawing(browser, what):
@@ -400,11 +407,10 @@ def choose_style(browser, number):
 def download(browser, folder):
     """The picture of the button."""
     browser.evaluate("document.querySelector('#download').click()")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not (found := list(folder.glob("*.png"))):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    time.sleep(0.2)
     picture = read_picture(found[0])
     found[0].unlink()
     return picture
@@ -460,7 +466,9 @@ def test_drawings_are_those_of_python(site, browser, tmp_path):
     mixed = 0.75 * codes[2] + 0.25 * codes[1]
     mixed = drawn_by_python(site, photograph, mixed)
     assert np.abs(mixed - first).mean() > 5
-    assert np.abs(download(browser, tmp_path) - mixed).max() <= 1
+    off = np.abs(download(browser, tmp_path) - mixed)
+    print(f"\ngrey levels apart: {off.max()}, at {np.mean(off > 0):.2%}")
+    assert off.max() <= 1
 
     set_control(browser, "strength", "60")
     expected = 0.6 * mixed + 0.4 * photograph
