@@ -21,14 +21,13 @@ import importlib.resources
 import json
 import pathlib
 import shutil
-import subprocess
 import tempfile
 
 from keras_vipa.utils import recipe
 
 # isort: split
 
-import numpy as np
+from shared import litert_js
 
 from keras_vipa.applications import DIN
 from keras_vipa.datasets import read_pictures
@@ -40,17 +39,6 @@ WEIGHTS = "din_mobile"
 NETWORKS = {
     "drawing.tflite": f"{WEIGHTS}_transfer_any_float16.tflite",
     "style.tflite": f"{WEIGHTS}_style_256_int8.tflite",
-}
-VERSION = "2.5.3"
-PACKAGES = f"@litertjs/core@{VERSION}", f"@litertjs/wasm-utils@{VERSION}"
-# Files of LiteRT.js, the last two for browsers without relaxed SIMD.
-RUNTIME = {
-    "litert.js": "core/dist/index.js",
-    "wasm_utils.js": "wasm-utils/dist/index.js",
-    "litert_wasm_internal.js": "core/wasm",
-    "litert_wasm_internal.wasm": "core/wasm",
-    "litert_wasm_compat_internal.js": "core/wasm",
-    "litert_wasm_compat_internal.wasm": "core/wasm",
 }
 # With which the page begins.
 PHOTOGRAPH = "cat"
@@ -71,71 +59,11 @@ def options(add):
     add("--port", type=types.whole(0, 65535), default=8000)
 
 
-def fetch_runtime(folder):
-    """Let npm write LiteRT.js into a folder; returns where it is."""
-    npm = shutil.which("npm")
-    if npm is None:
-        raise ValueError(
-            "npm must be installed, to fetch LiteRT.js: it comes with Node.js."
-        )
-    flags = "--ignore-scripts --no-audit --no-fund --fetch-retries=1".split()
-    done = subprocess.run(
-        [npm, "install", "--prefix", folder, *flags, *PACKAGES],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-    )
-    if done.returncode:
-        reason = done.stderr.strip().split("\n")[0]
-        raise ValueError(
-            f"npm could not fetch {PACKAGES[0]} ({reason}): is there a network?"
-        )
-    return pathlib.Path(folder) / "node_modules" / "@litertjs"
-
-
-def copy_runtime(package, folder):
-    """Copy what of LiteRT.js a browser loads."""
-    for name, place in RUNTIME.items():
-        path = package / place
-        shutil.copyfile(path / name if path.is_dir() else path, folder / name)
-    # Browsers know no names of packages in a worker.
-    path = folder / "litert.js"
-    text = path.read_text(encoding="utf-8")
-    text = text.replace('"@litertjs/wasm-utils"', '"./wasm_utils.js"')
-    path.write_text(text, encoding="utf-8")
-
-
 def copy_networks(folder):
     """Copy the LiteRT files of the weights."""
     models = importlib.resources.files("keras_vipa.saved_models")
     for name, source in NETWORKS.items():
         (folder / name).write_bytes((models / source).read_bytes())
-
-
-def size_places(content):
-    """Where a LiteRT file with an open size has the heights of its pictures.
-
-    LiteRT.js takes files of a fixed size only. Written there, each followed by
-    the width, a size makes such a file of it, with the same results.
-
-    Args:
-        content: bytes of the file.
-
-    Returns:
-        A list of integers, in bytes from the beginning.
-    """
-    from tensorflow.lite.python import schema_py_generated as schema
-
-    graph = schema.Model.GetRootAs(content, 0).Subgraphs(0)
-    begin = np.frombuffer(content, "uint8").ctypes.data
-    places = []
-    for number in (*graph.InputsAsNumpy(), *graph.OutputsAsNumpy()):
-        tensor = graph.Tensors(number)
-        for shape in (tensor.ShapeAsNumpy(), tensor.ShapeSignatureAsNumpy()):
-            if np.size(shape) == 4:
-                height = shape[1:].ctypes.data - begin
-                places.append(int(height))
-    return places
 
 
 def title_of(name):
@@ -169,13 +97,13 @@ def gallery(pictures, folder):
 
 def loads_of(folder):
     """What a browser loads of a folder, and when; sizes in bytes."""
-    own = {*NETWORKS, *RUNTIME}
+    own = {*NETWORKS, *litert_js.FILES}
     groups = {
         ("page and gallery", "at once"): [
             path.name for path in folder.iterdir() if path.name not in own
         ],
-        (f"LiteRT.js {VERSION}", "at once"): [
-            name for name in RUNTIME if "compat" not in name
+        (f"LiteRT.js {litert_js.VERSION}", "at once"): [
+            name for name in litert_js.FILES if "compat" not in name
         ],
         ("drawing network", "at once"): ["drawing.tflite"],
         ("style network", "for a style of yours"): ["style.tflite"],
@@ -194,12 +122,14 @@ def write_page(folder, package, styles, photograph):
     for name in SOURCES:
         path = pathlib.Path(__file__).parent / "web_page" / name
         shutil.copyfile(path, folder / name)
-    copy_runtime(package, folder)
+    litert_js.copy(package, folder)
     copy_networks(folder)
     images.save_picture(folder / f"{PHOTOGRAPH}.jpg", photograph)
     page = {
         "photograph": f"{PHOTOGRAPH}.jpg",
-        "places": size_places((folder / "drawing.tflite").read_bytes()),
+        "places": litert_js.size_places(
+            (folder / "drawing.tflite").read_bytes()
+        ),
         "styles": gallery(styles, folder),
     }
     path = folder / "page.json"
@@ -242,7 +172,7 @@ def main(args):
     styles = read_pictures(args.styles, "paintings")
     photograph = read_pictures(None, "photographs")[PHOTOGRAPH]
     with tempfile.TemporaryDirectory() as place:
-        package = fetch_runtime(place)
+        package = litert_js.fetch(place)
         with recipe.results(args) as folder:
             write_page(folder, package, styles, photograph)
     print(f"Written: {args.output}")

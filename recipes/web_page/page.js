@@ -280,6 +280,8 @@ async function startCamera() {
   if (!navigator.mediaDevices) {
     throw new Error("A camera needs a page of https or of this device.");
   }
+  // Or a telephone would show it by itself.
+  Object.assign(video, { muted: true, playsInline: true });
   try {
     video.srcObject = await navigator.mediaDevices.getUserMedia({
       video: { facingMode: "environment" },
@@ -423,7 +425,7 @@ async function start() {
   showValues();
   const blob = await (await fetch(page.photograph)).blob();
   await openPhotograph(new File([blob], page.photograph));
-  say("Loading the network …");
+  say(`Loading the network${find("first-size").textContent} …`);
 }
 
 attempt(start);

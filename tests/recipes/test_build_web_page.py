@@ -49,9 +49,8 @@ def module(load_recipe):
 def package(module, tmp_path):
     """A folder as npm fills it, with files of a few bytes."""
     folder = tmp_path / "package"
-    for name, place in module.RUNTIME.items():
+    for place in module.litert_js.FILES.values():
         path = folder / place
-        path = path if path.suffix else path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text('import "@litertjs/wasm-utils";\n')
     return folder
@@ -70,7 +69,7 @@ class MeanColour:
 @pytest.fixture
 def build(module, package, run_recipe, monkeypatch, tmp_path):
     """Builds a page into `output`, without npm and without the network."""
-    monkeypatch.setattr(module, "fetch_runtime", lambda place: package)
+    monkeypatch.setattr(module.litert_js, "fetch", lambda place: package)
     monkeypatch.setattr(module, "DIN", MeanColour)
     folder = tmp_path / "output"
 
@@ -164,7 +163,9 @@ def test_what_is_loaded(build, module):
     page = json.loads((folder / "page.json").read_text())
     sizes = {load["what"]: load["bytes"] for load in page["loads"]}
     assert sizes["style network"] == (folder / "style.tflite").stat().st_size
-    fallback = [folder / name for name in module.RUNTIME if "compat" in name]
+    fallback = [
+        folder / name for name in module.litert_js.FILES if "compat" in name
+    ]
     files = {path.stat().st_size for path in folder.iterdir()}
     assert len(fallback) == 2 and files
     total = sum(path.stat().st_size for path in folder.iterdir())
@@ -200,7 +201,7 @@ def test_size_of_the_network(module, tmp_path):
     path = tmp_path / "drawing.tflite"
     content = path.read_bytes()
     fixed = bytearray(content)
-    for place in module.size_places(content):
+    for place in module.litert_js.size_places(content):
         for at, side in ((place, 20), (place + 4, 36)):
             fixed[at : at + 4] = side.to_bytes(4, "little")
     (tmp_path / "fixed.tflite").write_bytes(fixed)
