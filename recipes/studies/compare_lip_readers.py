@@ -56,7 +56,7 @@ RATES = {P: "per", T: "ter", "characters": "cer"}
 COLUMNS = ("per", "ter", "cer", "ter_true", "cer_true", "ahead")
 SMOKE = {"models": ["cssmcm", "was"], "epochs": [1, 1, 1], "clips": 40}
 KINDS = ("seen", "unseen")
-RESAMPLED = 1000
+SPEAKERS, RESAMPLED = 1000, 1000
 
 
 def options(add):
@@ -193,7 +193,7 @@ def main(args):
     """Train all readers for all seeds, and compare."""
     splits = {"train": "train", "seen": "test", "unseen": "unseen"}
     clips = {
-        kind: datasets.lips(split, args.tone_cue, (16, 32))
+        kind: datasets.lips(split, args.tone_cue, (16, 32), speakers=SPEAKERS)
         for kind, split in splits.items()
     }
     if args.smoke:
