@@ -57,7 +57,7 @@ from keras_vipa.amalgamation import renewed
 from keras_vipa.utils import scoreboard
 from keras_vipa.utils import types
 
-BATCH, STEPS = 16, {"blocks": 200, "target": 300}
+BATCH, STEPS = 16, {"blocks": 200, "target": 600}
 
 
 def options(add):
