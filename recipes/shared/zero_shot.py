@@ -82,7 +82,7 @@ def drawn(args, seed):
     )
 
 
-def classifier(seed):
+def classifier(seed, classes=40):
     """A small network for critters."""
     x = image = keras.Input((32, 32, 3))
     for number, width in enumerate((32, 64, 128)):
@@ -96,7 +96,7 @@ def classifier(seed):
     x = keras.layers.GlobalAveragePooling2D()(x)
     kernel = keras.initializers.GlorotUniform(10 * seed + 3)
     return keras.Model(
-        image, keras.layers.Dense(40, kernel_initializer=kernel)(x)
+        image, keras.layers.Dense(classes, kernel_initializer=kernel)(x)
     )
 
 
