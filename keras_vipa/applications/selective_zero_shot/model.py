@@ -5,7 +5,6 @@ import numpy as np
 from keras import layers
 from keras import ops
 
-from keras_vipa.applications.selective_zero_shot import tuning
 from keras_vipa.applications.selective_zero_shot.attributes import (
     check_signatures,
 )
@@ -21,6 +20,8 @@ from keras_vipa.applications.selective_zero_shot.attributes import (
     reconstruction,
 )
 from keras_vipa.applications.selective_zero_shot.attributes import unit
+from keras_vipa.applications.selective_zero_shot.tuning import copy_of
+from keras_vipa.applications.selective_zero_shot.tuning import search
 from keras_vipa.training import PhasedModel
 from keras_vipa.utils import checks
 from keras_vipa.utils import classes
@@ -29,7 +30,7 @@ WEIGHTS = {
     "defined": 1.0,
     "residual": 1.0,
     "overlap": 1.0,
-    "transfer": 0.5,
+    "transfer": 10.0,
     "attributes": 0.0,
 }
 
@@ -47,7 +48,7 @@ class SelectiveZeroShot(PhasedModel):
     each seen class, which is learnt:
 
         s_d(x, c) = t cos(a_d(x), phi_d(c))        s_r with a_r and phi_r
-        L = L_d + L_r + L_comp + 0.5 L_trans
+        L = L_d + L_r + L_comp + 10 L_trans
         L_d, L_r    cross-entropy of softmax(s_d), of softmax(s_r)
         L_comp      mean square of the correlations of a_d and a_r in a batch
         L_trans     mean |norm(sum_c' b_cc' phi_r(c')) - norm(phi_r(c))|^2
@@ -361,7 +362,7 @@ class SelectiveZeroShot(PhasedModel):
         def predicted(chosen):
             more = {**options, **chosen}
             if "backbone" in more:
-                more["backbone"] = tuning.copy_of(more["backbone"])
+                more["backbone"] = copy_of(more["backbone"])
             else:
                 more["channels"] = x.shape[1]
             model = cls(kept.signatures, seed=seed, **more)
@@ -374,7 +375,7 @@ class SelectiveZeroShot(PhasedModel):
                 x[new.chosen], new.signatures, like_seen=True, verbose=0
             )
 
-        best, rows = tuning.search(predicted, new.labels, grid)
+        best, rows = search(predicted, new.labels, grid)
         return {**options, **best}, rows
 
     def get_config(self):
