@@ -92,9 +92,11 @@ def check_fit(folder, x, y, signatures, names, places):
 
 def other_split(y, names, unseen):
     """Places of samples for training and for testing, by named classes."""
-    missing = sorted(set(unseen) - set(names))
-    if missing:
-        rule = "`unseen` must be classes of the benchmark"
+    rule = "`unseen` must be a list of classes of the benchmark"
+    if not isinstance(unseen, list | tuple):
+        checks.fail(rule, "unseen", unseen)
+    missing = [name for name in unseen if name not in names]
+    if missing or not unseen:
         checks.fail(rule, "unseen", missing)
     is_new = np.isin(y, [names.index(name) for name in unseen])
     return np.flatnonzero(~is_new), np.flatnonzero(is_new)

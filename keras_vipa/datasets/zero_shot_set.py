@@ -34,8 +34,8 @@ class ZeroShotSet:
     Example:
 
     >>> data = ZeroShotSet(
-    ...     np.zeros((3, 5)), [0, 1, 2], [[0, 1], [1, 1], [1, 0]],
-    ...     np.zeros((2, 5)), [0, 1], [[0, 0], [1, 1]])
+    ...     np.zeros((4, 5)), [0, 1, 2, 3], [[0, 1], [1, 1], [1, 0], [0, 0]],
+    ...     np.zeros((2, 5)), [0, 1], [[2, 2], [1, 0]])
     >>> data.holding_out([0, 2]).new_y.tolist()
     [0, 1]
     """
@@ -58,10 +58,13 @@ class ZeroShotSet:
             setattr(self, name, found.astype("float32"))
         count, other = len(self.signatures), len(self.new_signatures)
         numbers = [str(number) for number in range(count + other)]
-        self.names = self.names or numbers[:count]
-        self.new_names = self.new_names or numbers[count:]
         columns = self.signatures.shape[1]
-        self.attributes = self.attributes or numbers_of(columns)
+        for name, usual in (
+            ("names", numbers[:count]),
+            ("new_names", numbers[count:]),
+            ("attributes", numbers_of(columns)),
+        ):
+            setattr(self, name, checked_names(name, getattr(self, name), usual))
         if self.new_signatures.shape[1] != columns:
             rule = f"`new_signatures` must have {columns} attributes"
             shape = self.new_signatures.shape
@@ -75,14 +78,15 @@ class ZeroShotSet:
             getattr(self, prefix + name)
             for name in ("x", "y", "signatures", "names")
         )
+        count = checks.length(f"{prefix}x", x)
         rule = f"`{prefix}y` must be a row of `{prefix}signatures` for each of "
-        rule += f"the {len(x)} samples"
+        rule += f"the {count} samples"
         y = checks.array(f"{prefix}y", y, rule, 1, "iu").astype("int32")
         setattr(self, f"{prefix}y", y)
-        if len(y) != len(x) or y.min() < 0 or y.max() >= len(signatures):
+        if len(y) != count or y.min() < 0 or y.max() >= len(signatures):
             checks.fail(rule, f"{prefix}y", y)
-        if len(names) != len(signatures) or len(names) < 2:
-            rule = f"`{prefix}names` must be of two classes or more, and of all"
+        if len(names) < 2:
+            rule = f"`{prefix}signatures` must be of two classes or more"
             checks.fail(rule, f"{prefix}names", names)
 
     def _check_signatures(self):
@@ -140,6 +144,18 @@ class ZeroShotSet:
             new.labels,
             new.signatures,
         )
+
+
+def checked_names(name, names, usual):
+    """A list of as many names as usual, or the usual ones for `None`."""
+    if names is None:
+        return usual
+    is_list = isinstance(names, list | tuple)
+    if not is_list or not all(isinstance(word, str) for word in names):
+        checks.fail(f"`{name}` must be a list of names", name, names)
+    if len(names) != len(usual):
+        checks.fail(f"`{name}` must be {len(usual)} names", name, names)
+    return list(names)
 
 
 def numbers_of(count):

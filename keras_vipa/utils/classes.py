@@ -50,8 +50,8 @@ def hold_out(labels, signatures, held):
         Pair of `Part`, of the kept and of the held-out classes.
 
     Raises:
-        ValueError: If fewer than two classes are kept, or fewer than two
-            different ones held out.
+        ValueError: If labels are no rows of `signatures`, fewer than two
+            classes are kept, or fewer than two different ones held out.
 
     Example:
 
@@ -60,16 +60,23 @@ def hold_out(labels, signatures, held):
     >>> kept.labels.tolist(), held.labels.tolist()
     ([0, 1, 1], [0, 1])
     """
-    labels, signatures = np.asarray(labels), np.asarray(signatures)
-    held = np.unique(np.asarray(held, "int64"))
-    kept = np.setdiff1d(np.arange(len(signatures)), held)
+    signatures = np.asarray(signatures)
+    count = len(signatures)
+    rule = f"`labels` must be classes from 0 to {count - 1}"
+    labels = checks.array("labels", labels, rule, 1, "iu")
+    if labels.min() < 0 or labels.max() >= count:
+        checks.fail(rule, "labels", labels)
+    rule = f"`held` must be of {count} classes two that differ, and leave two, "
+    rule += "or more"
+    held = np.unique(checks.array("held", held, rule, 1, "iu"))
+    kept = np.setdiff1d(np.arange(count), held)
+    if len(kept) < 2 or len(kept) + len(held) != count:
+        checks.fail(rule, "held", held.tolist())
     told = signatures[kept]
-    if len(kept) > 1:
-        differs = (told != told[0]).any(axis=0)
-        told, new = told[:, differs], signatures[held][:, differs]
-        new, back = np.unique(new, axis=0, return_inverse=True)
-    if len(kept) < 2 or len(new) < 2 or not differs.any():
-        rule = "`held` must leave two classes, and be two that differ, or more"
+    differs = (told != told[0]).any(axis=0)
+    told, new = told[:, differs], signatures[held][:, differs]
+    new, back = np.unique(new, axis=0, return_inverse=True)
+    if len(new) < 2 or not differs.any():
         checks.fail(rule, "held", held.tolist())
     is_held = np.isin(labels, held)
     place = np.searchsorted(kept, labels[~is_held])

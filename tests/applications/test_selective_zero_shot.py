@@ -312,11 +312,15 @@ class TestTune(TestCase):
     def test_arguments(self):
         for options, message in (
             ({"grid": {"ridge": 0.3}}, "`grid` must be"),
-            ({"held": [0]}, "`held` must leave"),
-            ({"held": range(6)}, "`held` must leave"),
+            ({"grid": [1]}, "`grid` must be"),
+            ({"held": [0]}, "`held` must be of 6 classes two"),
+            ({"held": range(6)}, "`held` must be of 6 classes two"),
+            ({"share": 2}, "`share` must be"),
         ):
             with pytest.raises(ValueError, match=message):
                 SelectiveZeroShot.tune(X, Y, SEEN, **options)
+        with pytest.raises(ValueError, match="`labels` must be one for each"):
+            SelectiveZeroShot.tune(X, Y[:5], SEEN)
 
 
 @pytest.mark.parametrize(

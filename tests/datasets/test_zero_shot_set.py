@@ -51,7 +51,8 @@ def test_names_without_names():
         ({"new_names": ["yak", "dog"]}, r"seen ones. Received: \['dog'\]"),
         ({"new_y": [0, 2]}, "`new_y` must be a row of `new_signatures`"),
         ({"y": [0, 1]}, "`y` must be a row of `signatures` for each of the 8"),
-        ({"new_names": ["yak"]}, "`new_names` must be of two classes"),
+        ({"new_names": ["yak"]}, "`new_names` must be 2 names"),
+        ({"names": "four"}, "`names` must be a list of names"),
         ({"signatures": SEEN[0]}, "`signatures` must be numbers"),
     ],
 )
@@ -61,7 +62,7 @@ def test_faults_are_named(changes, message):
 
 
 def test_one_class():
-    with pytest.raises(ValueError, match="`new_names` must be of two classes"):
+    with pytest.raises(ValueError, match="`new_signatures` must be of two"):
         made(new_signatures=UNSEEN[:1], new_names=["yak"], new_y=[0, 0])
 
 

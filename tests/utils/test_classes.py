@@ -29,10 +29,16 @@ def test_equal_classes_become_one():
     assert new.labels[0] == new.labels[2] != new.labels[1]
 
 
-@pytest.mark.parametrize("held", [[], [0], [0, 1, 2, 3], [1, 1]])
+@pytest.mark.parametrize("held", [[], [0], [0, 1, 2, 3], [1, 1], [3, 5], "ab"])
 def test_too_few(held):
-    with pytest.raises(ValueError, match="`held` must leave two classes"):
+    with pytest.raises(ValueError, match="`held` must be of 5 classes two"):
         classes.hold_out(np.arange(5), SIGNATURES, held)
+
+
+def test_labels_of_no_class():
+    for labels in ([0, 5], [-1], [0.5], "ab"):
+        with pytest.raises(ValueError, match="`labels` must be classes from 0"):
+            classes.hold_out(labels, SIGNATURES, [0, 1])
 
 
 def test_draw():

@@ -354,7 +354,14 @@ class SelectiveZeroShot(PhasedModel):
             ValueError: If an argument is not as above, or too few classes
                 differ.
         """
-        count = len(check_signatures("signatures", signatures))
+        signatures = check_signatures("signatures", signatures)
+        count = len(signatures)
+        samples = checks.length("x", x)
+        if checks.length("labels", labels) != samples:
+            rule = f"`labels` must be one for each of the {samples} samples"
+            checks.fail(rule, "labels", labels)
+        checks.number("share", share, 0.0, 1.0)
+        checks.integer("seed", seed, 0)
         if held is None:
             held = classes.draw_classes(count, share, seed)
         kept, new = classes.hold_out(labels, signatures, held)

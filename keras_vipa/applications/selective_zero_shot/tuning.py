@@ -26,6 +26,8 @@ def search(predicted, labels, grid=None):
         all, with `"accuracy"` and `"aurc"`.
     """
     grid = {} if grid is None else grid
+    if not isinstance(grid, dict):
+        checks.fail("`grid` must be a dict of lists", "grid", grid)
     for name, values in grid.items():
         if not isinstance(values, list | tuple) or not values:
             checks.fail(
