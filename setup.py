@@ -21,6 +21,8 @@ EXTRAS = {
     # Videos, and syllables of sentences.
     "lips": ["av>=14", "pypinyin>=0.53"],
     "tree": ["scipy>=1.11"],
+    # Benchmarks in files of MATLAB.
+    "gbu": ["scipy>=1.11"],
     # What some of `recipes/build/` read.
     "build": [
         "scikit-learn>=1.4",
@@ -38,6 +40,7 @@ EXTRAS["test"] = [
     *EXTRAS["onnx"],
     *EXTRAS["jax"],
     *EXTRAS["tree"],
+    *EXTRAS["gbu"],
     *EXTRAS["lips"],
 ]
 

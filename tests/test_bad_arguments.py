@@ -98,6 +98,9 @@ def rows():
     labelled = {"features": p["vectors"], "labels": p["labels"]}
     content = {"content": picture, "strength": 1.0, "grain": 0.0, "tile": 64}
     content |= {"preserve_color": False, "mask": None}
+    zero_shot = {"x": p["vectors"], "y": p["labels"], "signatures": np.eye(2)}
+    zero_shot |= {f"new_{name}": x for name, x in zero_shot.items()}
+    zero_shot |= {"names": None, "new_names": ["a", "b"], "attributes": None}
     table = {
         "amalgamation.AdaptiveAmalgamator": {
             "teachers": [(m, {"id": slice(0, 2)}) for m in p["classifiers"]],
@@ -234,6 +237,7 @@ def rows():
             "temperature": 5.0,
             "ridge": 0.3,
             "mix": 0.5,
+            "calibration": (1.0, 2.0),
             "weights": {"overlap": 0.0},
             "learning_rate": 1e-3,
             "seed": 0,
@@ -327,6 +331,9 @@ def rows():
         },
         "datasets.critter_signatures": {"names": ["tall"]},
         "datasets.critters": {"split": "unseen", "difficulty": 1.0},
+        "datasets.gbu": {"path": "bogus", "unseen": None},
+        "datasets.read_signatures": {"path": "precious.npz"},
+        "datasets.ZeroShotSet": zero_shot,
         "datasets.read_clip": {
             "path": "precious.npz",
             "size": (16, 32),
@@ -457,6 +464,10 @@ def rows():
             "confidence": [0.1, 0.2],
             "correct": [True, False],
             "sample_weight": [1, 2],
+        },
+        "metrics.fit_temperature": {
+            "logits": p["vectors"],
+            "labels": p["labels"],
         },
         "metrics.selective_scores": {
             "confidence": [0.1, 0.2],
@@ -601,6 +612,20 @@ def rows():
         "ModelSpace.plot": (space.plot, {"path": "new.png", "measure": "maps"}),
         "ModelSpace.save": (space.save, {"path": "new.npz"}),
         "ModelSpace.load": (space.load, {"path": "space.npz"}),
+        "SelectiveZeroShot.tune": (
+            applications.SelectiveZeroShot.tune,
+            {
+                "x": p["vectors"],
+                "labels": np.arange(8) % 4,
+                "signatures": np.eye(4),
+                "grid": {"residual": [2]},
+                "held": [0, 1],
+                "share": 0.5,
+                "epochs": 1,
+                "batch_size": 4,
+                "seed": 0,
+            },
+        ),
         "ImageSet.array": (data.array, {"index": [0, 1]}),
         "ImageSet.y": (data.y, {"label": None}),
         "ImageSet.select": (data.select, {"index": [0, 1]}),

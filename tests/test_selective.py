@@ -249,6 +249,41 @@ class TestMetrics(TestCase):
             metrics.RiskAtCoverage(-0.1)
 
 
+class TestTemperature(TestCase):
+    def test_least_entropy(self):
+        """No other temperature has a smaller cross-entropy."""
+        z, y, _ = samples()
+        found = metrics.fit_temperature(z, y)
+
+        def entropy(temperature):
+            likely = np.exp(z / temperature)
+            likely /= likely.sum(axis=1, keepdims=True)
+            return -np.log(likely[np.arange(200), y]).mean()
+
+        near = [entropy(found * factor) for factor in (0.98, 1.0, 1.02)]
+        assert near[1] < min(near[0], near[2])
+        far = [entropy(t) for t in np.geomspace(0.05, 50, 60)]
+        assert near[1] <= min(far)
+
+    def test_by_hand(self):
+        """Sure by 9 to 1, right in 3 of 4: log 9 / T = log 3, so T = 2."""
+        logits = np.log([[0.9, 0.1]] * 4)
+        found = metrics.fit_temperature(logits, [0, 0, 0, 1])
+        self.assert_all_close(found, 2.0, atol=1e-6)
+        found = metrics.fit_temperature(3 * logits + 7, [0, 0, 0, 1])
+        self.assert_all_close(found, 6.0, atol=1e-6)
+
+    def test_arguments(self):
+        for options, message in (
+            ({"logits": [[1.0]], "labels": [0]}, "two classes or more"),
+            ({"logits": [[1.0, np.inf]], "labels": [0]}, "must be finite"),
+            ({"logits": [[1.0, 2.0]], "labels": [2]}, "1 classes, below 2"),
+            ({"logits": [[1.0, 2.0]], "labels": [0, 1]}, "1 classes, below 2"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                metrics.fit_temperature(**options)
+
+
 class TestThreshold(TestCase):
     def test_bound(self):
         """Closed form where nothing is wrong, and the tail itself."""

@@ -8,6 +8,7 @@ from keras_vipa.datasets.digits import digits
 from keras_vipa.datasets.emoji import emoji
 from keras_vipa.datasets.folder import folder
 from keras_vipa.datasets.garments import garments
+from keras_vipa.datasets.gbu import gbu
 from keras_vipa.datasets.image_set import ImageSet
 from keras_vipa.datasets.image_set import class_groups
 from keras_vipa.datasets.lips import lips
@@ -25,11 +26,14 @@ from keras_vipa.datasets.smooth_pictures import smooth_pictures
 from keras_vipa.datasets.style_samples import read_pictures
 from keras_vipa.datasets.style_samples import style_samples
 from keras_vipa.datasets.tfds import tfds
+from keras_vipa.datasets.zero_shot_set import ZeroShotSet
+from keras_vipa.datasets.zero_shot_set import read_signatures
 
 __all__ = [
     "ClipSet",
     "ImageSet",
     "RoomSet",
+    "ZeroShotSet",
     "class_groups",
     "cmlr",
     "critter_signatures",
@@ -38,6 +42,7 @@ __all__ = [
     "emoji",
     "folder",
     "garments",
+    "gbu",
     "lips",
     "named",
     "people",
@@ -45,6 +50,7 @@ __all__ = [
     "random_crops",
     "read_clip",
     "read_pictures",
+    "read_signatures",
     "room_folder",
     "rooms",
     "scene_task",

@@ -9,9 +9,9 @@ from keras_vipa.datasets.sheets import read_sheet
 from keras_vipa.utils import checks
 
 SIZE = 32
-SEEN, UNSEEN = 40, 12
+SEEN, UNSEEN = 160, 20
 # Pictures of each class.
-COUNTS = {"train": 60, "validation": 15, "unseen": 60}
+COUNTS = {"train": 24, "validation": 6, "unseen": 60}
 # What all creatures of a class have in common, as the style names it.
 PARTS = {
     "body": (
@@ -70,13 +70,13 @@ ATTRIBUTES = {
 
 
 def critters(split="train", difficulty=1.0):
-    """Return drawn creatures of 40 seen and 12 unseen classes.
+    """Return drawn creatures of 160 seen and 20 unseen classes.
 
     Pictures of 32 x 32 pixels on white in the style "critters" of DiceBear.
     A class has a body, eyes, a mouth, something on its head and a colour; its
     creatures differ in patterns, cheeks, the colour of what is on the head, and
     in how they are turned, how large and where. As among animals, what classes
-    have is related: all parts depend on three factors of kinship, so that some
+    have is related: all parts depend on four factors of kinship, so that some
     attributes tell something of the others. Source, licence, counts and how
     much that is: `README.md` beside this file.
 
@@ -89,7 +89,7 @@ def critters(split="train", difficulty=1.0):
 
     Returns:
         An `ImageSet` of uint8 images `(n, 32, 32, 3)`; the label `"class"` is 0
-        to 39, or 40 to 51. `info["hardness"]`, in [0, 1], is how much of the
+        to 159, or 160 to 179. `info["hardness"]`, in [0, 1], is how much of the
         difficulty a picture has.
 
     Raises:
@@ -99,7 +99,7 @@ def critters(split="train", difficulty=1.0):
 
     >>> unseen = critters("unseen")
     >>> unseen.images.shape, sorted(set(unseen.y().tolist()))[:2]
-    ((720, 32, 32, 3), [40, 41])
+    ((1200, 32, 32, 3), [160, 161])
     """
     checks.choice("split", split, tuple(COUNTS))
     checks.number("difficulty", difficulty)
@@ -138,8 +138,8 @@ def critter_signatures(names=None):
         names: list of str. Which attributes. Defaults to all 30.
 
     Returns:
-        A float32 array `(52, attributes)` of zeros and ones, and the list of
-        names; the last 12 classes are the unseen ones.
+        A float32 array `(180, attributes)` of zeros and ones, and the list of
+        names; the last 20 classes are the unseen ones.
 
     Raises:
         ValueError: If there is no such attribute.
@@ -148,7 +148,7 @@ def critter_signatures(names=None):
 
     >>> signatures, _ = critter_signatures(["tall", "one eye"])
     >>> signatures.shape
-    (52, 2)
+    (180, 2)
     """
     names = [*ATTRIBUTES] if names is None else names
     if not isinstance(names, list | tuple) or not len(names):
@@ -174,7 +174,7 @@ def attributes_of(parts):
 
 
 def _classes():
-    """Part of each class, dict of integer arrays `(52,)`."""
+    """Part of each class, dict of integer arrays `(180,)`."""
     path = resources.files("keras_vipa.datasets") / "critters.npz"
     with path.open("rb") as file, np.load(file) as stored:
         return {part: stored[part].astype("int32") for part in PARTS}
@@ -194,13 +194,13 @@ def spoilt(image, number, difficulty):
     generator = np.random.default_rng(number)
     hardness = generator.random()
     strength = difficulty * hardness
-    # At most 6 of 32 lines, of any colour.
-    width = round(min(SIZE, 6 * strength))
+    # At most 3 of 32 lines, of any colour.
+    width = round(min(SIZE, 3 * strength))
     start = generator.integers(0, SIZE - width + 1)
     color = generator.integers(0, 256, 3)
     found = image.astype("float32")
     bar = (slice(start, start + width), slice(None))
     found[bar if generator.random() < 0.5 else bar[::-1]] = color
     noise = generator.normal(0.0, 1.0, found.shape)
-    found = found + 40.0 * strength * noise
+    found = found + 20.0 * strength * noise
     return found.round().clip(0, 255).astype("uint8"), float(hardness)

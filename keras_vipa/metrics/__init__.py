@@ -14,6 +14,7 @@ from keras_vipa.metrics.scores import mean_average_precision
 from keras_vipa.metrics.scores import normal_scores
 from keras_vipa.metrics.scores import parsing_scores
 from keras_vipa.metrics.selective import confidence_of
+from keras_vipa.metrics.selective import fit_temperature
 from keras_vipa.metrics.selective import risk_coverage_curve
 from keras_vipa.metrics.selective import selective_scores
 from keras_vipa.metrics.selective import threshold_for_risk
@@ -30,6 +31,7 @@ __all__ = [
     "confidence_of",
     "depth_scores",
     "error_rates",
+    "fit_temperature",
     "mean_average_precision",
     "normal_scores",
     "parsing_scores",

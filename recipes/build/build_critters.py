@@ -30,7 +30,7 @@ from keras_vipa.datasets.critters import UNSEEN
 from keras_vipa.datasets.critters import attributes_of
 
 # Factors of kinship, and how much a part depends on anything else.
-FACTORS, ALONE = 3, 0.2
+FACTORS, ALONE = 4, 0.1
 FIXED = {
     "size": SIZE,
     "backgroundColor": ["ffffff"],
@@ -81,10 +81,10 @@ def draw(style, parts, colors, generator):
 
     options = {
         "seed": str(generator.integers(2**31)),
-        "rotate": int(generator.integers(-20, 21)) % 360,
-        "scale": float(generator.uniform(0.7, 0.95)),
-        "translateX": int(generator.integers(-8, 9)),
-        "translateY": int(generator.integers(-6, 7)),
+        "rotate": int(generator.integers(-8, 9)) % 360,
+        "scale": float(generator.uniform(0.8, 0.95)),
+        "translateX": int(generator.integers(-5, 6)),
+        "translateY": int(generator.integers(-4, 5)),
         "bodyColor": [colors[parts["color"]]],
         "topProbability": 0 if PARTS["top"][parts["top"]] == "none" else 100,
     }

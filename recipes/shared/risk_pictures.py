@@ -40,7 +40,7 @@ def draw_images(confidence, correct, images):
     Args:
         confidence: float array `(n,)`.
         correct: boolean array `(n,)`.
-        images: `ImageSet`.
+        images: array `(n, height, width, 3)`.
 
     Returns:
         A matplotlib figure.
@@ -54,7 +54,7 @@ def draw_images(confidence, correct, images):
     for line, part, title in zip(axes, parts, titles):
         line[0].set_title(title, loc="left", fontsize=9)
         for axis, number in zip(line, part):
-            axis.imshow(images.images[number])
+            axis.imshow(images[number])
             axis.set(xticks=[], yticks=[])
             color = "#2a8a2a" if correct[number] else "#d62728"
             for spine in axis.spines.values():

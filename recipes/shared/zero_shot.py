@@ -6,6 +6,7 @@ features and signatures of other classes to scores `(n, classes)`.
 """
 
 import dataclasses
+import functools
 
 import keras
 import numpy as np
@@ -16,75 +17,160 @@ from keras_vipa import datasets
 # What ridges are chosen from.
 RIDGES = [10.0**power for power in range(-2, 4)]
 DRAWN_SEED = 1000
+# Each fifth seen class passes for an unseen one where settings are chosen.
+SHARE = 5
 
 
 @dataclasses.dataclass
-class Data:
-    """Features and labels of seen and of unseen classes.
+class Task:
+    """Features of seen and of unseen classes.
 
     Args:
-        x: float array `(n, channels)`, of seen classes.
-        y: integer array `(n,)`, rows of `signatures`.
-        signatures: float array `(classes, attributes)`.
-        new_x, new_y, new_signatures: the same of unseen classes.
-        images: `ImageSet` of `new_x`, or `None`.
+        data: `ZeroShotSet` of features.
+        held: integers, seen classes that pass for unseen ones where settings
+            are chosen; no network has seen them.
+        images: uint8 array, pictures of `data.new_x`, or `None`.
     """
 
-    x: np.ndarray
-    y: np.ndarray
-    signatures: np.ndarray
-    new_x: np.ndarray
-    new_y: np.ndarray
-    new_signatures: np.ndarray
-    images: object = None
+    data: datasets.ZeroShotSet
+    held: np.ndarray
+    images: np.ndarray = None
 
-    def pretended(self, seed, share=0.2):
-        """The same of seen classes only, some of which pass for unseen ones."""
-        count = len(self.signatures)
-        order = np.random.default_rng(seed).permutation(count)
-        new = np.sort(order[: max(2, round(share * count))])
-        old = np.setdiff1d(order, new)
-        parts = []
-        for classes in (old, new):
-            chosen = np.isin(self.y, classes)
-            y = np.searchsorted(classes, self.y[chosen])
-            parts += [self.x[chosen], y, self.signatures[classes]]
-        return Data(*parts)
+    @functools.cached_property
+    def pretended(self):
+        """Seen classes only, of which some pass for unseen ones."""
+        return self.data.holding_out(self.held)
 
 
-def drawn(args, seed):
-    """Features of critters, by a network that has seen the seen classes."""
-    count = round(args.defined * 30)
-    generator = np.random.default_rng(seed)
-    names = [*datasets.critter_signatures()[1]]
-    chosen = generator.choice(names, count, replace=False).tolist()
-    signatures, _ = datasets.critter_signatures(chosen)
-    seen, unseen = datasets.critters("train"), datasets.critters("unseen")
-    if args.smoke:
-        seen, unseen = (s.select(slice(None, None, 6)) for s in (seen, unseen))
-    network = classifier(seed)
-    steps = 2 if args.smoke else args.steps
-    fit(network, seen.array(), seen.y(), steps, 64, shift=0.1)
-    features = keras.Model(network.inputs, network.layers[-2].output)
-    x, new_x = (features.predict(s.array(), verbose=0) for s in (seen, unseen))
-    old, new = signatures[:40], signatures[40:]
-    # Classes that the chosen attributes do not tell apart are one.
-    old, back = np.unique(old, axis=0, return_inverse=True)
-    new, new_back = np.unique(new, axis=0, return_inverse=True)
-    return Data(
-        x,
-        back.ravel()[seen.y()],
-        old,
-        new_x,
-        new_back.ravel()[unseen.y() - 40],
+def held_out(count):
+    """Each fifth class, or each second of few: networks are for all seeds.
+
+    Raises:
+        ValueError: If there are too few classes.
+    """
+    if count < 4:
+        raise ValueError(
+            "Settings are chosen where some seen classes pass for unseen ones, "
+            f"so there must be four seen classes. Received: {count}"
+        )
+    step = min(SHARE, count // 2)
+    return np.arange(count)[step - 1 :: step]
+
+
+def defined(data, share, seed):
+    """A random part of the attributes; unseen classes that are equal are one.
+
+    Of the seen classes, those may be equal.
+    """
+    columns = data.signatures.shape[1]
+    order = np.random.default_rng(seed).permutation(columns)
+    order = order[: max(2, round(share * columns))]
+    # What is the same for all seen classes is of no use.
+    differs = np.ptp(data.signatures[:, order], axis=0) > 0
+    kept = np.sort(order[differs])
+    new, back = np.unique(
+        data.new_signatures[:, kept], axis=0, return_inverse=True
+    )
+    return datasets.ZeroShotSet(
+        data.x,
+        data.y,
+        data.signatures[:, kept],
+        data.new_x,
+        back.ravel()[data.new_y],
         new,
-        unseen,
+        data.names,
+        attributes=[data.attributes[column] for column in kept],
     )
 
 
-def classifier(seed):
-    """A small network for critters."""
-    x = image = keras.Input((32, 32, 3))
+def merged(task):
+    """The same, with seen classes that are equal as one."""
+    data = task.data
+    rows, back = np.unique(data.signatures, axis=0, return_inverse=True)
+    y = back.ravel()[data.y]
+    own = {"y": y, "signatures": rows, "names": None, "new_names": None}
+    data = dataclasses.replace(data, **own)
+    return Task(data, held_out(len(rows)), task.images)
+
+
+@functools.cache
+def drawn(steps, smoke=False):
+    """Features of critters, by a network that has seen most seen classes."""
+    signatures, names = datasets.critter_signatures()
+    parts = [datasets.critters(split) for split in ("train", "unseen")]
+    if smoke:
+        parts = [part.select(slice(None, None, 6)) for part in parts]
+    seen, unseen = parts
+    count = int(seen.y().max()) + 1
+    data = datasets.ZeroShotSet(
+        seen.array(),
+        seen.y(),
+        signatures[:count],
+        unseen.array(),
+        unseen.y() - count,
+        signatures[count:],
+        attributes=names,
+    )
+    return with_features(data, steps), held_out(count), unseen.images
+
+
+@functools.cache
+def own(folder, path, unseen, size, steps):
+    """Features of pictures of a user's, labelled by sub-folders."""
+    pictures = datasets.folder(folder, size)
+    names, attributes, values = datasets.read_signatures(path)
+    found = pictures.class_names.get("class", [])
+    for name in unseen:
+        if name not in found:
+            raise ValueError(f"--unseen must be sub-folders. Received: {name}")
+    missing = sorted(set(found) - set(names))
+    if missing or not found:
+        raise ValueError(
+            "Each sub-folder of the pictures must be a class of the "
+            f"signatures. Received: {', '.join(missing) or 'no sub-folder'}"
+        )
+    old = [name for name in found if name not in unseen]
+    parts, rows = [], []
+    for kept in (old, list(unseen)):
+        part = pictures.of_classes(kept)
+        images = part.array()
+        own_names = part.class_names["class"]
+        rows.append([own_names[label] for label in part.y()])
+        labels = np.array([kept.index(name) for name in rows[-1]])
+        table = values[[names.index(name) for name in kept]]
+        parts += [images, labels, table]
+    data = datasets.ZeroShotSet(*parts, old, list(unseen), attributes)
+    images = (255 * data.new_x).astype("uint8")
+    return with_features(data, steps), held_out(len(old)), images
+
+
+@functools.cache
+def benchmark(folder, unseen):
+    """Features of a benchmark."""
+    data = datasets.gbu(folder, list(unseen) or None)
+    return data, held_out(len(data.names)), None
+
+
+def with_features(data, steps):
+    """Images become features, by a network that tells seen classes apart.
+
+    It has not seen those classes that are held out where settings are chosen.
+    """
+    count = len(data.names)
+    kept = np.setdiff1d(np.arange(count), held_out(count))
+    keras.utils.set_random_seed(0)
+    chosen = np.isin(data.y, kept)
+    network = classifier(data.x.shape[1:], len(kept))
+    labels = np.searchsorted(kept, data.y[chosen])
+    fit(network, data.x[chosen], labels, steps, 64)
+    features = keras.Model(network.inputs, network.layers[-2].output)
+    x, new_x = (features.predict(x, verbose=0) for x in (data.x, data.new_x))
+    return dataclasses.replace(data, x=x, new_x=new_x)
+
+
+def classifier(shape, classes, seed=0):
+    """A small network, images `shape` to logits of classes."""
+    x = image = keras.Input(shape)
     for number, width in enumerate((32, 64, 128)):
         kernel = keras.initializers.HeNormal(10 * seed + number)
         x = keras.layers.Conv2D(
@@ -96,11 +182,11 @@ def classifier(seed):
     x = keras.layers.GlobalAveragePooling2D()(x)
     kernel = keras.initializers.GlorotUniform(10 * seed + 3)
     return keras.Model(
-        image, keras.layers.Dense(40, kernel_initializer=kernel)(x)
+        image, keras.layers.Dense(classes, kernel_initializer=kernel)(x)
     )
 
 
-def synthetic(args, seed):
+def synthetic(seed, smoke=False):
     """Features of classes whose attributes have few factors in common."""
     generator = np.random.default_rng([DRAWN_SEED, seed])
     seen, unseen, count = 40, 12, 24
@@ -117,13 +203,38 @@ def synthetic(args, seed):
         x = own @ shown + generator.normal(size=(len(y), 20)) @ nuisance
         return np.log1p(np.exp(2 * x)).astype("float32"), y
 
-    each = (4, 6) if args.smoke else (40, 60)
+    each = (4, 6) if smoke else (40, 60)
     x, y = draw(np.arange(seen), each[0])
     new_x, new_y = draw(np.arange(seen, seen + unseen), each[1])
-    defined = max(2, round(args.defined * count))
-    defined = generator.permutation(count)[:defined]
-    known = signatures[:, defined].astype("float32")
-    return Data(x, y, known[:seen], new_x, new_y - seen, known[seen:])
+    data = datasets.ZeroShotSet(
+        x, y, signatures[:seen], new_x, new_y - seen, signatures[seen:]
+    )
+    return data, held_out(seen), None
+
+
+def task_of(args, seed):
+    """What a seed is about.
+
+    Args:
+        args: the arguments of the recipe.
+        seed: integer. It draws which attributes are defined.
+
+    Returns:
+        A `Task`.
+    """
+    unseen = tuple(args.unseen or ())
+    if args.features:
+        data, held, images = benchmark(args.features, unseen)
+    elif args.images:
+        table = args.signatures
+        data, held, images = own(args.images, table, unseen, 64, args.steps)
+    elif args.data == "synthetic":
+        data, held, images = synthetic(seed, args.smoke)
+    else:
+        data, held, images = drawn(args.steps, args.smoke)
+    is_own = args.features or args.images
+    share = args.defined or (1.0 if is_own else 1 / 3)
+    return Task(defined(data, share, seed), held, images)
 
 
 def standardized(x, *others):
@@ -194,16 +305,16 @@ CLOSED = {
 }
 
 
-def chosen(name, data, pretended):
+def chosen(name, task):
     """Scores of unseen classes, with settings that are best where some pretend.
 
     Args:
         name: string. A key of `CLOSED`.
-        data: `Data`.
-        pretended: `Data` of seen classes only.
+        task: `Task`.
 
     Returns:
-        Float array `(n, classes)`, and the settings.
+        Float array `(n, classes)`; those of classes that pass for unseen ones;
+        and the settings.
     """
     function, settings = CLOSED[name]
 
@@ -213,11 +324,9 @@ def chosen(name, data, pretended):
             new_x, part.new_signatures
         )
 
-    of_pretended = scorer(pretended)
-
-    def accuracy(setting):
-        decided = of_pretended(setting).argmax(axis=1)
-        return (decided == pretended.new_y).mean()
-
-    best = max(settings, key=accuracy)
-    return scorer(data)(best), best
+    of_pretended, right = scorer(task.pretended), task.pretended.new_y
+    found = {setting: of_pretended(setting) for setting in settings}
+    best = max(
+        settings, key=lambda s: (found[s].argmax(axis=1) == right).mean()
+    )
+    return scorer(task.data)(best), found[best], best

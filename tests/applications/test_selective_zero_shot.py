@@ -10,6 +10,7 @@ from keras_vipa.applications.selective_zero_shot.attributes import overlap
 from keras_vipa.applications.selective_zero_shot.attributes import (
     reconstruction,
 )
+from keras_vipa.applications.selective_zero_shot.tuning import settled
 from keras_vipa.export import run_litert
 from keras_vipa.export import to_litert
 
@@ -29,6 +30,16 @@ def network(signatures=SEEN, **options):
         signatures,
         **{"channels": 5, "residual": 3, "hidden": 8, "seed": 1, **options},
     )
+
+
+def problem():
+    """Features that are the attributes, turned."""
+    draw = np.random.default_rng(3)
+    signatures = draw.normal(size=(34, 6))
+    turn = draw.normal(size=(6, 8))
+    y = np.repeat(np.arange(34), 20)
+    x = (signatures[y] + 0.2 * draw.normal(size=(680, 6))) @ turn
+    return signatures, x, y
 
 
 def norm(x):
@@ -133,6 +144,38 @@ class TestProperties(TestCase):
         most = np.exp(found["defined"]).max(axis=1)
         self.assert_all_close(found["confidence"], most)
 
+    def test_calibration(self):
+        """Scores of each part are divided before softmax."""
+        plain = network(mix=1.0).predict(X, UNSEEN, verbose=0)
+        model = network(mix=1.0, calibration=(1.0, 4.0))
+        found = model.predict(X, UNSEEN, verbose=0)
+        self.assert_all_close(found["defined"], plain["defined"])
+        expected = softmax(plain["residual"] / 4.0)
+        self.assert_all_close(np.exp(found["residual"]), expected)
+        rows = np.arange(20), found["labels"]
+        self.assert_all_close(found["confidence"], expected[rows])
+
+    def test_scale_of_signatures(self):
+        """Only directions of defined attributes count."""
+        one, other = network(), network()
+        other.defined_head.kernel.assign(3 * other.defined_head.kernel)
+        self.assert_all_close(
+            one.predict(X, UNSEEN, verbose=0)["defined"],
+            other.predict(X, UNSEEN, verbose=0)["defined"],
+            atol=1e-5,
+        )
+
+    def test_equal_seen_classes(self):
+        """They are told apart by residual attributes, not by defined ones."""
+        seen = np.concatenate([SEEN, SEEN[:1]])
+        model = network(seen)
+        assert np.abs(model.prototypes[0] - model.prototypes[6]).max() > 0.01
+        terms = [
+            model.loss_terms(X[:1], model(X[:1]), np.array([c])) for c in (0, 6)
+        ]
+        self.assert_all_close(terms[0]["defined"], terms[1]["defined"])
+        assert float(terms[0]["residual"][0]) != float(terms[1]["residual"][0])
+
     def test_order_of_classes(self):
         order = [2, 0, 1]
         one = network().predict(X, UNSEEN, verbose=0)
@@ -168,12 +211,7 @@ class TestProperties(TestCase):
 
 class TestLifeCycle(TestCase):
     def test_learns_unseen_classes(self):
-        """Features that are the attributes, turned."""
-        draw = np.random.default_rng(3)
-        signatures = draw.normal(size=(34, 6))
-        turn = draw.normal(size=(6, 8))
-        y = np.repeat(np.arange(34), 20)
-        x = (signatures[y] + 0.2 * draw.normal(size=(680, 6))) @ turn
+        signatures, x, y = problem()
         is_seen = y < 30
         model = network(
             signatures[:30], channels=8, dropout=0.0, learning_rate=1e-2
@@ -222,12 +260,81 @@ class TestLifeCycle(TestCase):
         self.assert_all_close(run_litert(path, X), list(expected), atol=1e-4)
 
 
+class TestTune(TestCase):
+    def test_choice(self):
+        """The truth is among the settings; what is held out is not trained."""
+        kinds, x, y = problem()
+        held = [1, 4, 7, 11, 20]
+        options = {"hidden": 0, "residual": 2, "learning_rate": 1e-2}
+        grid = {"temperature": [10.0, 1e-3], "ridge": [0.3]}
+        best, rows = SelectiveZeroShot.tune(
+            x, y, kinds, grid, held, epochs=8, batch_size=32, **options
+        )
+        assert [row["temperature"] for row in rows] == [10.0, 1e-3]
+        assert rows[0]["aurc"] < rows[1]["aurc"]
+        assert best["temperature"] == 10.0 and best["ridge"] == 0.3
+        assert best["mix"] == rows[0]["mix"] and 0 <= best["mix"] <= 1
+        assert min(best["calibration"]) > 0
+        model = SelectiveZeroShot(kinds, channels=8, **best)
+        assert model.calibration == best["calibration"]
+        again, _ = SelectiveZeroShot.tune(
+            x, y, kinds, grid, held, epochs=8, batch_size=32, **options
+        )
+        assert again == best
+
+    def test_settled(self):
+        """By hand: the residual part knows who is right, the other does not."""
+        right = np.log(np.array([[0.9, 0.1], [0.6, 0.4], [0.8, 0.2]]))
+        labels = np.array([0, 0, 1])
+        knows = np.log(np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]]))
+        outputs = {"defined": right, "residual": knows}
+        outputs["labels"] = np.zeros(3, "int32")
+        found = settled(outputs, labels)
+        assert found["mix"] > 0 and found["accuracy"] == pytest.approx(2 / 3)
+        # One error, and it comes last.
+        assert found["aurc"] == pytest.approx((0 + 0 + 1 / 3) / 3)
+
+    def test_with_a_backbone(self):
+        """Each model has a copy of it, and it stays as it is."""
+        backbone = keras.Sequential(
+            [keras.Input((5,)), keras.layers.Dense(3, activation="relu")]
+        )
+        before = [array(w).copy() for w in backbone.weights]
+        best, rows = SelectiveZeroShot.tune(
+            X, Y, SEEN, {"residual": [1, 2]}, [0, 1], epochs=1,
+            batch_size=8, backbone=backbone, hidden=0,
+        )  # fmt: skip
+        assert best["residual"] in (1, 2) and len(rows) == 2
+        assert best["backbone"] is backbone
+        for old, new in zip(before, backbone.weights):
+            self.assert_all_close(old, new)
+
+    def test_arguments(self):
+        for options, message in (
+            ({"grid": {"ridge": 0.3}}, "`grid` must be"),
+            ({"grid": [1]}, "`grid` must be"),
+            ({"held": [0]}, "`held` must be of 6 classes two"),
+            ({"held": range(6)}, "`held` must be of 6 classes two"),
+            ({"share": 2}, "`share` must be"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                SelectiveZeroShot.tune(X, Y, SEEN, **options)
+        with pytest.raises(ValueError, match="`labels` must be one for each"):
+            SelectiveZeroShot.tune(X, Y[:5], SEEN)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"signatures": SEEN[[0, 1, 0]]}, "classes 0 and 2 with equal"),
+        (
+            {"signatures": SEEN[[1, 1, 1]]},
+            r"attributes \[0, 1, 2, 3\] are const",
+        ),
         ({"signatures": SEEN[:1]}, "of two classes or more"),
-        ({"signatures": SEEN * np.nan}, "must be finite"),
+        ({"signatures": SEEN * np.nan}, "nan in class 0, attribute 0"),
+        ({"signatures": SEEN * [1, 1, 0, 1]}, r"attributes \[2\] are const"),
+        ({"calibration": (1.0,)}, "`calibration` must be"),
+        ({"calibration": (0.0, 1.0)}, "`calibration` must be"),
         ({"channels": None}, "Either `backbone` or `channels`"),
         ({"residual": 0}, "`residual` must be"),
         ({"mix": 2}, "`mix` must be"),
@@ -247,6 +354,7 @@ def test_other_signatures():
             np.stack([UNSEEN[0], SEEN[4]]),
             "class 1 with .* seen class 4",
         ),
+        (UNSEEN[[0, 1, 0]], "classes 0 and 2 with equal"),
     ):
         with pytest.raises(ValueError, match=message):
             model.predict(X, signatures)

@@ -4,6 +4,7 @@ import numpy as np
 from keras import ops
 
 from keras_vipa.utils import checks
+from keras_vipa.utils import classes
 
 
 def unit(x):
@@ -25,6 +26,29 @@ def likeness(attributes, prototypes, temperature):
     return temperature * ops.matmul(
         unit(attributes), ops.transpose(unit(prototypes))
     )
+
+
+def log_softmax(scores):
+    """Logarithms of `softmax`, of a float array `(n, classes)`."""
+    scores = scores - scores.max(axis=-1, keepdims=True)
+    return scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
+
+
+def confidence(defined, residual, labels, mix):
+    """How much an answer is to be trusted: `(1 - mix) p_d + mix p_r`.
+
+    Args:
+        defined: float array `(n, classes)`, logarithms of `p_d`.
+        residual: float array `(n, classes)`, of `p_r`.
+        labels: integer array `(n,)`, the answers.
+        mix: float in [0, 1].
+
+    Returns:
+        Float array `(n,)` in [0, 1].
+    """
+    answers = np.arange(len(labels)), labels
+    p_d, p_r = np.exp(defined[answers]), np.exp(residual[answers])
+    return (1.0 - mix) * p_d + mix * p_r
 
 
 def reconstruction(wanted, known, ridge):
@@ -78,28 +102,63 @@ def _standard(x):
     return x / ops.sqrt(ops.mean(x**2, axis=0, keepdims=True) + 1e-6)
 
 
-def check_signatures(name, values, columns=None):
+def initial_prototypes(signatures, residual, seed):
+    """Residual attributes of seen classes to begin with.
+
+    A random linear image of the signatures, which can be told of any class,
+    and some noise, which tells classes of equal signatures apart.
+
+    Args:
+        signatures: float array `(classes, attributes)`.
+        residual: integer.
+        seed: integer.
+
+    Returns:
+        Float32 array `(classes, residual)`.
+    """
+    generator = np.random.default_rng(seed)
+    image = signatures @ generator.normal(size=(signatures.shape[1], residual))
+    image /= np.linalg.norm(image, axis=1, keepdims=True) + 1e-12
+    noise = generator.normal(size=image.shape)
+    return (image + 0.1 * noise).astype("float32")
+
+
+def check_signatures(name, values, columns=None, seen=True):
     """Signatures `(classes, attributes)` as a float32 array.
 
+    Args:
+        name: string. Of the argument, for messages.
+        values: what was given.
+        columns: integer. How many attributes there must be, or `None`.
+        seen: boolean. Seen classes may be equal, which residual attributes may
+            tell apart, but each attribute must differ among them; others must
+            all differ, since they are to be told apart.
+
     Raises:
-        ValueError: If they are not finite, are fewer than two, or are equal
-            for two classes.
+        ValueError: If they are not as above; it names the class or attribute.
     """
     rule = f"`{name}` must be finite numbers (classes, attributes)"
     found = checks.array(name, values, rule, 2).astype("float32")
-    if not np.isfinite(found).all():
-        checks.fail(rule, name, found)
-    if len(found) < 2 or not found.shape[1]:
+    bad = np.argwhere(~np.isfinite(found))
+    if len(bad):
+        number, column = bad[0].tolist()
+        raise ValueError(
+            f"{rule}. Received: {found[number, column]} in class {number}, "
+            f"attribute {column}"
+        )
+    if len(found) < 2:
         checks.fail(f"`{name}` must be of two classes or more", name, found)
     if columns is not None and found.shape[1] != columns:
         rule = f"`{name}` must have {columns} attributes"
         checks.fail(rule, f"{name}.shape", found.shape)
-    _, first, back = np.unique(
-        found, axis=0, return_index=True, return_inverse=True
-    )
-    same = np.flatnonzero(first[np.ravel(back)] != np.arange(len(found)))
-    if len(same):
-        pair = int(first[np.ravel(back)[same[0]]]), int(same[0])
+    constant = np.flatnonzero((found == found[0]).all(axis=0)).tolist()
+    if seen and constant:
+        raise ValueError(
+            f"`{name}` must differ among classes in each attribute; leave out "
+            f"those that do not. Received: attributes {constant} are constant"
+        )
+    pair = None if seen else classes.first_equal(found)
+    if pair:
         raise ValueError(
             f"`{name}` must tell all classes apart. Received: classes "
             f"{pair[0]} and {pair[1]} with equal attributes"

@@ -8,21 +8,29 @@ from keras import ops
 from keras_vipa.applications.selective_zero_shot.attributes import (
     check_signatures,
 )
+from keras_vipa.applications.selective_zero_shot.attributes import confidence
+from keras_vipa.applications.selective_zero_shot.attributes import (
+    initial_prototypes,
+)
 from keras_vipa.applications.selective_zero_shot.attributes import leave_one_out
 from keras_vipa.applications.selective_zero_shot.attributes import likeness
+from keras_vipa.applications.selective_zero_shot.attributes import log_softmax
 from keras_vipa.applications.selective_zero_shot.attributes import overlap
 from keras_vipa.applications.selective_zero_shot.attributes import (
     reconstruction,
 )
 from keras_vipa.applications.selective_zero_shot.attributes import unit
+from keras_vipa.applications.selective_zero_shot.tuning import copy_of
+from keras_vipa.applications.selective_zero_shot.tuning import search
 from keras_vipa.training import PhasedModel
 from keras_vipa.utils import checks
+from keras_vipa.utils import classes
 
 WEIGHTS = {
     "defined": 1.0,
     "residual": 1.0,
     "overlap": 1.0,
-    "transfer": 0.5,
+    "transfer": 10.0,
     "attributes": 0.0,
 }
 
@@ -40,7 +48,7 @@ class SelectiveZeroShot(PhasedModel):
     each seen class, which is learnt:
 
         s_d(x, c) = t cos(a_d(x), phi_d(c))        s_r with a_r and phi_r
-        L = L_d + L_r + L_comp + 0.5 L_trans
+        L = L_d + L_r + L_comp + 10 L_trans
         L_d, L_r    cross-entropy of softmax(s_d), of softmax(s_r)
         L_comp      mean square of the correlations of a_d and a_r in a batch
         L_trans     mean |norm(sum_c' b_cc' phi_r(c')) - norm(phi_r(c))|^2
@@ -55,7 +63,8 @@ class SelectiveZeroShot(PhasedModel):
 
     Args:
         signatures: float array `(classes, attributes)`, of the seen classes.
-            Centred by their mean.
+            Centred by their mean. Some may be equal: residual attributes may
+            tell apart what the defined ones do not.
         backbone: `keras.Model`, images to features `(n, channels)`. Defaults
             to `None`: inputs are features, which are standardized by what
             `adapt` has seen.
@@ -66,6 +75,9 @@ class SelectiveZeroShot(PhasedModel):
         temperature: float. `t`.
         ridge: float. Of the regression.
         mix: float in [0, 1]. `m`; 0 for the defined attributes alone.
+        calibration: pair of floats. Temperatures that `s_d` and `s_r` of unseen
+            classes are divided by before softmax, so that probabilities are
+            truthful. `tune` finds both, and `mix`.
         weights: dict, term -> float: `"defined"`, `"residual"`, `"overlap"`
             (`L_comp`), `"transfer"` (`L_trans`), and `"attributes"`, the mean
             squared error of `a_d` to the signature, 0 by default.
@@ -106,6 +118,7 @@ class SelectiveZeroShot(PhasedModel):
         temperature=10.0,
         ridge=0.3,
         mix=0.5,
+        calibration=(1.0, 1.0),
         weights=None,
         learning_rate=1e-3,
         seed=0,
@@ -126,6 +139,7 @@ class SelectiveZeroShot(PhasedModel):
         self.temperature = checks.number("temperature", temperature)
         self.ridge = checks.number("ridge", ridge, above=True)
         self.mix = checks.number("mix", mix, 0.0, 1.0)
+        self.calibration = _checked_calibration(calibration)
         self.learning_rate = checks.number("learning_rate", learning_rate)
         self.learning_rates = {"attributes": self.learning_rate}
         self.mean = signatures.mean(axis=0)
@@ -147,11 +161,13 @@ class SelectiveZeroShot(PhasedModel):
         self.drop = layers.Dropout(self.dropout, seed=seed)
         self.defined_head = dense(self.signatures.shape[1], 2)
         self.residual_head = dense(self.residual, 3)
-        self.prototypes = self.add_weight(
-            (len(self.signatures), self.residual),
-            keras.initializers.RandomNormal(stddev=0.3, seed=10 * seed + 4),
-            name="prototypes",
+        start = initial_prototypes(
+            self._affine(self.signatures), self.residual, 10 * seed + 4
         )
+        self.prototypes = self.add_weight(
+            start.shape, "zeros", name="prototypes"
+        )
+        self.prototypes.assign(start)
 
     def build(self, input_shape=None):
         width = self.channels
@@ -262,19 +278,21 @@ class SelectiveZeroShot(PhasedModel):
             return attributes
         signatures = self._check_unseen(signatures, like_seen)
         phis = signatures - self.mean, self.residual_prototypes(signatures)
-        logs = [self._log_likely(a, phi) for a, phi in zip(attributes, phis)]
+        logs = [
+            self._log_likely(*both)
+            for both in zip(attributes, phis, self.calibration)
+        ]
         labels = logs[0].argmax(axis=-1).astype("int32")
-        sure = [np.exp(x[np.arange(len(x)), labels]) for x in logs]
         return {
             "labels": labels,
-            "confidence": (1.0 - self.mix) * sure[0] + self.mix * sure[1],
+            "confidence": confidence(*logs, labels, self.mix),
             "defined": logs[0],
             "residual": logs[1],
         }
 
     def _check_unseen(self, signatures, like_seen):
         count = self.signatures.shape[1]
-        signatures = check_signatures("signatures", signatures, count)
+        signatures = check_signatures("signatures", signatures, count, False)
         same = (signatures[:, None] == self.signatures).all(axis=-1)
         if same.any() and not like_seen:
             new, old = np.argwhere(same)[0].tolist()
@@ -284,16 +302,88 @@ class SelectiveZeroShot(PhasedModel):
             )
         return signatures
 
-    def _log_likely(self, attributes, prototypes):
+    def _log_likely(self, attributes, prototypes, calibration):
         """Logarithms of probabilities, in double precision: no ties at 1."""
-        a, phi = (np.asarray(x, "float64") for x in (attributes, prototypes))
         a, phi = (
-            x / np.linalg.norm(x, axis=-1, keepdims=True) for x in (a, phi)
+            x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
+            for x in (np.asarray(attributes, "float64"), prototypes)
         )
-        scores = self.temperature * a @ phi.T
-        most = scores.max(axis=-1, keepdims=True)
-        total = np.exp(scores - most).sum(axis=-1, keepdims=True)
-        return scores - most - np.log(total)
+        return log_softmax(self.temperature / calibration * a @ phi.T)
+
+    @classmethod
+    def tune(
+        cls,
+        x,
+        labels,
+        signatures,
+        grid=None,
+        held=None,
+        share=0.2,
+        epochs=40,
+        batch_size=128,
+        seed=0,
+        **options,
+    ):
+        """Choose settings where some seen classes pass for unseen ones.
+
+        For each combination of the grid a model is trained on the other seen
+        classes. On those that were held out, temperatures are fitted to the
+        probabilities of both parts, and the mix is chosen. The combination with
+        the least area under the risk-coverage curve wins. Nothing of a class
+        that is unseen is asked for.
+
+        Args:
+            x: images or features of seen classes.
+            labels: integer array `(n,)`, rows of `signatures`.
+            signatures: float array `(classes, attributes)`, of seen classes.
+            grid: dict, argument of `SelectiveZeroShot` -> list of values.
+                Defaults to one model, for the mix and the temperatures only.
+            held: integers, the classes to hold out. Defaults to a random part.
+            share: float in (0, 1), how large a part.
+            epochs: integer, and
+            batch_size: integer. Of `fit_stages`.
+            seed: integer. Of the part, and of the models.
+            **options: further arguments of `SelectiveZeroShot`; each model gets
+                a copy of a `backbone`.
+
+        Returns:
+            A dict of arguments, the options with what was chosen; and a list of
+            dicts, one for each combination, with `"accuracy"` and `"aurc"`.
+
+        Raises:
+            ValueError: If an argument is not as above, or too few classes
+                differ.
+        """
+        signatures = check_signatures("signatures", signatures)
+        count = len(signatures)
+        samples = checks.length("x", x)
+        if checks.length("labels", labels) != samples:
+            rule = f"`labels` must be one for each of the {samples} samples"
+            checks.fail(rule, "labels", labels)
+        checks.number("share", share, 0.0, 1.0)
+        checks.integer("seed", seed, 0)
+        if held is None:
+            held = classes.draw_classes(count, share, seed)
+        kept, new = classes.hold_out(labels, signatures, held)
+
+        def predicted(chosen):
+            more = {**options, **chosen}
+            if "backbone" in more:
+                more["backbone"] = copy_of(more["backbone"])
+            else:
+                more["channels"] = x.shape[1]
+            model = cls(kept.signatures, seed=seed, **more)
+            own = x[kept.chosen]
+            if "backbone" not in more:
+                model.adapt(own)
+            stages = {"attributes": epochs}
+            model.fit_stages(own, stages, batch_size, kept.labels, verbose=0)
+            return model.predict(
+                x[new.chosen], new.signatures, like_seen=True, verbose=0
+            )
+
+        best, rows = search(predicted, new.labels, grid)
+        return {**options, **best}, rows
 
     def get_config(self):
         return {
@@ -307,6 +397,7 @@ class SelectiveZeroShot(PhasedModel):
             "temperature": self.temperature,
             "ridge": self.ridge,
             "mix": self.mix,
+            "calibration": self.calibration,
             "weights": self.weights_of_terms,
             "learning_rate": self.learning_rate,
             "seed": self.seed,
@@ -326,6 +417,14 @@ def _checked_weights(weights):
         rule = f"`weights` must be a dict of {tuple(WEIGHTS)}"
         checks.fail(rule, "weights", weights)
     return {**WEIGHTS, **weights}
+
+
+def _checked_calibration(calibration):
+    """A pair of temperatures."""
+    pair = checks.positives("calibration", calibration)
+    if len(pair) != 2:
+        checks.fail("`calibration` must be a pair", "calibration", pair)
+    return pair
 
 
 def _checked_channels(backbone, channels):
