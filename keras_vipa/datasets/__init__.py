@@ -25,11 +25,15 @@ from keras_vipa.datasets.smooth_pictures import smooth_pictures
 from keras_vipa.datasets.style_samples import read_pictures
 from keras_vipa.datasets.style_samples import style_samples
 from keras_vipa.datasets.tfds import tfds
+from keras_vipa.datasets.wardrobe import wardrobe
+from keras_vipa.datasets.wardrobe_outfits import broken_rules
+from keras_vipa.datasets.wardrobe_outfits import wardrobe_outfits
 
 __all__ = [
     "ClipSet",
     "ImageSet",
     "RoomSet",
+    "broken_rules",
     "class_groups",
     "cmlr",
     "critter_signatures",
@@ -52,4 +56,6 @@ __all__ = [
     "smooth_pictures",
     "style_samples",
     "tfds",
+    "wardrobe",
+    "wardrobe_outfits",
 ]
