@@ -298,7 +298,12 @@ def _trained_outputs(names, nets, train, targets, test, loss, steps, seed):
             outputs.append(net(joined))
     model = keras.Model(inputs, outputs)
     rate = keras.optimizers.schedules.CosineDecay(5e-3, steps)
-    model.compile(keras.optimizers.Adam(rate), [loss] * len(nets))
+    # Such small networks are sooner trained than compiled by XLA.
+    model.compile(
+        keras.optimizers.Adam(rate),
+        [loss] * len(nets),
+        jit_compile=keras.config.backend() == "jax",
+    )
     order = np.random.default_rng(seed)
     count = len(targets[0])
     # As one epoch, whose order is drawn here.
