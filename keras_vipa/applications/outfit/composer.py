@@ -5,10 +5,10 @@ import itertools
 import keras
 import numpy as np
 
-from keras_vipa.applications.outfit import matching
 from keras_vipa.applications.outfit.graph import CompositionGraph
 from keras_vipa.applications.outfit.graph import checked_labels
 from keras_vipa.applications.outfit.graph import checked_strings
+from keras_vipa.applications.outfit.matching import fitted_weights
 from keras_vipa.applications.outfit.requests import Request
 from keras_vipa.layers.partitioned_embedding import PartitionedEmbedding
 from keras_vipa.utils import checks
@@ -158,7 +158,7 @@ class OutfitComposer(keras.Model):
             Dict, part -> weight; the sum is 1.
         """
         scores = [self.part_scores(outfits) for outfits in (right, wrong)]
-        self._weigh(matching.fitted_weights(*scores))
+        self._weigh(fitted_weights(*scores))
         return self.part_weights
 
     @property

@@ -6,7 +6,13 @@ import json
 
 import numpy as np
 
-from keras_vipa.applications.outfit import matching
+from keras_vipa.applications.outfit.matching import beam_search
+from keras_vipa.applications.outfit.matching import composition_graph
+from keras_vipa.applications.outfit.matching import k_means
+from keras_vipa.applications.outfit.matching import matching_maps
+from keras_vipa.applications.outfit.matching import nearest
+from keras_vipa.applications.outfit.matching import pairs_of
+from keras_vipa.applications.outfit.matching import part_scores
 from keras_vipa.utils import checks
 
 
@@ -35,7 +41,7 @@ class CompositionGraph:
         self.counts, self.about = counts, about
         of_nodes = np.array(about["nodes"])
         self.maps = np.stack(
-            [matching.matching_maps(c, of_nodes, smoothing) for c in counts]
+            [matching_maps(c, of_nodes, smoothing) for c in counts]
         )
         self.node_categories = of_nodes
         self._assign()
@@ -62,7 +68,7 @@ class CompositionGraph:
             count = min(clusters, int(mine.sum()))
             nodes += [number] * count
             for part, values in parts.items():
-                found = matching.k_means(values[mine], count, seed)
+                found = k_means(values[mine], count, seed)
                 centers[part].append(found)
         centers = {k: np.concatenate(v) for k, v in centers.items()}
         kinds = collections.Counter(
@@ -83,10 +89,8 @@ class CompositionGraph:
             about,
             smoothing,
         )
-        pairs = matching.pairs_of(outfits)
-        counts = [
-            matching.composition_graph(n, pairs, len(nodes)) for n in made.nodes
-        ]
+        pairs = pairs_of(outfits)
+        counts = [composition_graph(n, pairs, len(nodes)) for n in made.nodes]
         about["node_names"] = made.names_of_nodes()
         return cls(
             parts,
@@ -122,7 +126,7 @@ class CompositionGraph:
                 mine = self.categories == name
                 nodes = np.flatnonzero(self.node_categories == place)
                 centers = self.centers[part][nodes]
-                near, far = matching.nearest(values[mine], centers)
+                near, far = nearest(values[mine], centers)
                 self.nodes[number, mine] = nodes[near]
                 self.distance[mine] += far / scale
 
@@ -165,7 +169,7 @@ class CompositionGraph:
         """`S_k` of checked outfits: float array `(outfits, parts)`."""
         table = list(itertools.zip_longest(*outfits, fillvalue=-1))
         table = np.array(table, int).reshape(len(table), len(outfits)).T
-        return matching.part_scores(self.maps, self.nodes, table)
+        return part_scores(self.maps, self.nodes, table)
 
     def pair_scores(self, weights):
         """A function, items `(a,)` and `(b,)` to weighted scores `(a, b)`."""
@@ -207,7 +211,7 @@ class CompositionGraph:
         if not all(len(items) for items in candidates):
             return []
         pairs = self.pair_scores(weights)
-        chosen, sums = matching.beam_search(pairs, candidates, width)
+        chosen, sums = beam_search(pairs, candidates, width)
         places = [order.index(category) for category in kind]
         count = max(len(kind) * (len(kind) - 1) // 2, 1)
         return [
