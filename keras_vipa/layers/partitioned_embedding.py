@@ -114,7 +114,8 @@ class PartitionedEmbedding(layers.Layer):
 
     def build(self, input_shape):
         for encoder in self.encoders.values():
-            encoder.build(input_shape)
+            if not encoder.built:
+                encoder.build((None, *input_shape[1:]))
         self.built = True
 
     def call(self, images, training=None):

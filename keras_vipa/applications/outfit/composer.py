@@ -10,7 +10,6 @@ from keras_vipa.applications.outfit.graph import checked_labels
 from keras_vipa.applications.outfit.graph import checked_strings
 from keras_vipa.applications.outfit.matching import fitted_weights
 from keras_vipa.applications.outfit.requests import Request
-from keras_vipa.layers.partitioned_embedding import PartitionedEmbedding
 from keras_vipa.utils import checks
 
 # Matches of nodes that seem to avoid, or not to avoid, each other.
@@ -89,7 +88,7 @@ class OutfitComposer(keras.Model):
         self.graph = None
 
     def build(self, input_shape=None):
-        if isinstance(self.embedding, PartitionedEmbedding):
+        if not self.embedding.built:
             self.embedding.build(input_shape)
         self.built = True
 

@@ -71,13 +71,15 @@ class CompositionGraph:
                 found = k_means(values[mine], count, seed)
                 centers[part].append(found)
         centers = {k: np.concatenate(v) for k, v in centers.items()}
-        kinds = collections.Counter(
-            tuple(sorted(categories[outfit].tolist())) for outfit in outfits
-        )
+        kinds, orders = collections.Counter(), {}
+        for outfit in outfits:
+            kind = categories[outfit].tolist()
+            kinds[tuple(sorted(kind))] += 1
+            orders.setdefault(tuple(sorted(kind)), kind)
         about = {
             "names": names,
             "nodes": nodes,
-            "kinds": [list(kind) for kind, _ in kinds.most_common()],
+            "kinds": [orders[kind] for kind, _ in kinds.most_common()],
         }
         shape = len(parts), len(nodes), len(nodes)
         made = cls(
