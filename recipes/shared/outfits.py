@@ -105,7 +105,7 @@ def reasons(composer, asked):
     broken = np.array([place[rule] for rule in asked["rules"]])
     columns = [list(composer.part_weights).index(name) for name in ATTRIBUTES]
     right, wrong = (
-        composer.part_scores(asked[kind])[:, columns]
+        np.log(composer.part_scores(asked[kind])[:, columns])
         for kind in ("right", "wrong")
     )
 

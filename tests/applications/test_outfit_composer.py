@@ -81,19 +81,19 @@ class TestMatching(TestCase):
 
     def test_independent_and_rare_nodes(self):
         counts = np.outer([1.0, 20.0, 300.0], [2.0, 50.0])
-        found = matching.matching_map(counts)
+        found = matching.matching_map(counts, 1.0)
         self.assert_all_close(found, np.full((3, 2), 0.5))
-        assert (matching.matching_map(np.zeros((2, 2))) == 0.5).all()
+        assert (matching.matching_map(np.zeros((2, 2)), 1.0) == 0.5).all()
         # One meeting of two that are rare says little.
         rare = np.array([[1.0, 0.0], [0.0, 1000.0]])
-        assert 0.5 < matching.matching_map(rare)[0, 0] < 0.7
+        assert 0.5 < matching.matching_map(rare, 1.0)[0, 0] < 0.7
         assert matching.matching_map(rare, 1e-9)[0, 0] > 0.99
 
     def test_another_meeting_makes_a_better_match(self):
         counts = np.random.default_rng(0).integers(0, 9, (4, 4)).astype(float)
-        before = matching.matching_map(counts)
+        before = matching.matching_map(counts, 1.0)
         counts[1, 2] += 1
-        assert matching.matching_map(counts)[1, 2] > before[1, 2]
+        assert matching.matching_map(counts, 1.0)[1, 2] > before[1, 2]
 
     def test_graph_by_hand(self):
         nodes = np.array([0, 1, 2, 2])
@@ -224,7 +224,7 @@ class TestComposer(TestCase):
             assert value < 0.15 if clash else value > 0.45
 
     def test_scores(self, toy):
-        """Means over pairs of what the maps say, and their weighted mean."""
+        """Geometric means over pairs of what the maps say, and of these."""
         composer, _, _ = toy
         outfit = [0, 15, 30]
         found = composer.score(outfit)
@@ -234,7 +234,8 @@ class TestComposer(TestCase):
                 maps[k][nodes[k, a], nodes[k, b]]
                 for a, b in itertools.combinations(outfit, 2)
             ]
-            np.testing.assert_allclose(found["parts"][part], np.mean(each))
+            expected = np.prod(each) ** (1 / 3)
+            np.testing.assert_allclose(found["parts"][part], expected)
             pairs = [pair["parts"][part] for pair in found["pairs"]]
             np.testing.assert_allclose(pairs, each)
         # What has no labels gives no reasons.
@@ -243,7 +244,7 @@ class TestComposer(TestCase):
             "pattern": 0.5,
             "rest": 0.0,
         }
-        total = (found["parts"]["color"] + found["parts"]["pattern"]) / 2
+        total = (found["parts"]["color"] * found["parts"]["pattern"]) ** 0.5
         np.testing.assert_allclose(found["total"], total)
         # Many at once, of different sizes.
         many = composer.scores([outfit, outfit[:2]])

@@ -26,19 +26,21 @@ class OutfitComposer(keras.Model):
     attribute matching map `M_k`. An outfit `o` has the scores
 
     ```
-    S_k(o) = mean over pairs of items of M_k[cluster of one, of the other]
-    S(o)   = sum_k w_k S_k(o)
+    S_k(o) = geometric mean over pairs of items of M_k[cluster of one, of the
+             other]
+    S(o)   = prod_k S_k(o)^w_k,  sum_k w_k = 1
     ```
 
-    all in [0, 1], so that each says what it is about: the vector of the `S_k`
-    is the explanation. See `adapt`, which comes first.
+    all in [0, 1]; the vector of the `S_k` is the explanation. `adapt`, which
+    comes first, says what it learns from.
 
     Args:
         embedding: `PartitionedEmbedding`, trained, or any Keras model or layer
             that returns a dict of tensors `(batch, numbers)`.
-        clusters: integer. Of each category, if it has so many items.
-        smoothing: float. Meetings that each pair of clusters is given before
-            any is counted.
+        clusters: integer. Of each category, if it has so many items. More
+            need more outfits: ten are for some thousands.
+        smoothing: float. `a` of the maps: the larger, the less do rare
+            clusters say.
         beam: integer. Beginnings of outfits that a search follows at once.
         seed: integer. Of the clusters.
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
@@ -63,6 +65,20 @@ class OutfitComposer(keras.Model):
         print(outfit["items"], outfit["sentences"])
     ```
 
+    With `n_mm'` the outfits in which clusters `m` and `m'` of two categories
+    meet, and `e_mm'` what is expected of clusters that are as frequent but
+    independent, a map is their pointwise mutual information, smoothed and put
+    between 0 and 1,
+
+    ```
+    PMI = log (n_mm' + a) / (e_mm' + a)
+    M   = 1 / (1 + exp(-PMI))
+    ```
+
+    which is how probably two items are of one outfit and not taken at random,
+    if both are equally likely before. 1/2 is for what has nothing to do with
+    one another.
+
     Differences from the paper: of this part of it only its purpose could be
     read, a composition graph, attribute matching maps and ranked outfits with
     a score of each attribute. All of the above is a reconstruction of ours.
@@ -74,7 +90,7 @@ class OutfitComposer(keras.Model):
     """
 
     def __init__(
-        self, embedding, clusters=24, smoothing=1.0, beam=50, seed=0, **kwargs
+        self, embedding, clusters=10, smoothing=0.5, beam=50, seed=0, **kwargs
     ):
         super().__init__(**kwargs)
         if not isinstance(embedding, keras.layers.Layer):
@@ -156,8 +172,8 @@ class OutfitComposer(keras.Model):
         Returns:
             Dict, part -> weight; the sum is 1.
         """
-        scores = [self.part_scores(outfits) for outfits in (right, wrong)]
-        self._weigh(fitted_weights(*scores))
+        both = [np.log(self.part_scores(some)) for some in (right, wrong)]
+        self._weigh(fitted_weights(*both))
         return self.part_weights
 
     @property
@@ -198,7 +214,11 @@ class OutfitComposer(keras.Model):
         Args:
             outfits: list of lists of integers.
         """
-        return self.part_scores(outfits) @ self._weights
+        return self._total(self.part_scores(outfits))
+
+    def _total(self, scores):
+        """`S` of `S_k`, arrays `(..., parts)`."""
+        return np.exp(np.log(scores) @ self._weights)
 
     def score(self, outfit):
         """Score an outfit.
@@ -216,16 +236,16 @@ class OutfitComposer(keras.Model):
                 checked_outfit(outfit, len(self._learnt().categories)), 2
             )
         ]
-        each = self.part_scores(pairs)
+        each, whole = self.part_scores(pairs), self.part_scores([outfit])
         found = [
             {"items": items, **self._named(scores)}
             for items, scores in zip(pairs, each)
         ]
-        return {**self._named(each.mean(axis=0)), "pairs": found}
+        return {**self._named(whole[0]), "pairs": found}
 
     def _named(self, scores):
         names = list(self.graph.parts)
-        total = float(scores @ self._weights)
+        total = float(self._total(scores))
         return {"total": total, "parts": dict(zip(names, scores.tolist()))}
 
     def explain(self, outfit):

@@ -174,12 +174,13 @@ class CompositionGraph:
         return part_scores(self.maps, self.nodes, table)
 
     def pair_scores(self, weights):
-        """A function, items `(a,)` and `(b,)` to weighted scores `(a, b)`."""
+        """A function, items `(a,)` and `(b,)` to `sum_k w_k log M_k`."""
+        logs = np.log(self.maps)
 
         def scores(one, other):
             return sum(
                 weight * matrix[np.ix_(nodes[one], nodes[other])]
-                for weight, matrix, nodes in zip(weights, self.maps, self.nodes)
+                for weight, matrix, nodes in zip(weights, logs, self.nodes)
                 if weight
             )
 
@@ -217,7 +218,7 @@ class CompositionGraph:
         places = [order.index(category) for category in kind]
         count = max(len(kind) * (len(kind) - 1) // 2, 1)
         return [
-            (float(total / count), row[places].tolist())
+            (float(np.exp(total / count)), row[places].tolist())
             for row, total in zip(chosen, sums)
         ]
 

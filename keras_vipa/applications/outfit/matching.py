@@ -90,7 +90,7 @@ def composition_graph(nodes, pairs, count):
     return graph
 
 
-def matching_map(counts, smoothing=1.0):
+def matching_map(counts, smoothing):
     """How well nodes of two categories match, from how often they meet.
 
     The pointwise mutual information, smoothed towards that of independent
@@ -117,7 +117,7 @@ def matching_map(counts, smoothing=1.0):
     return together / (together + apart)
 
 
-def matching_maps(graph, categories, smoothing=1.0):
+def matching_maps(graph, categories, smoothing):
     """`matching_map` of each pair of categories, in one symmetric matrix.
 
     Args:
@@ -133,22 +133,23 @@ def matching_maps(graph, categories, smoothing=1.0):
 
 
 def part_scores(maps, nodes, outfits):
-    """`S_k`, mean over pairs of items of `M_k`: array `(outfits, parts)`.
+    """`S_k`, geometric mean over pairs of `M_k`: array `(outfits, parts)`.
 
     Args:
         maps: float array `(parts, nodes, nodes)`.
         nodes: integer array `(parts, items)`.
         outfits: integer array `(outfits, places)`, filled with -1.
     """
+    logs = np.log(maps)
     total = np.zeros((len(outfits), len(maps)))
     count = np.zeros(len(outfits))
     for one, other in itertools.combinations(range(outfits.shape[1]), 2):
         first, second = outfits[:, one], outfits[:, other]
         there = (first >= 0) & (second >= 0)
-        for k, (matrix, node) in enumerate(zip(maps, nodes)):
+        for k, (matrix, node) in enumerate(zip(logs, nodes)):
             total[:, k] += there * matrix[node[first], node[second]]
         count += there
-    return total / np.maximum(count, 1)[:, None]
+    return np.exp(total / np.maximum(count, 1)[:, None])
 
 
 def beam_search(pair_scores, candidates, width):
@@ -181,7 +182,7 @@ def fitted_weights(right, wrong, rounds=2000, rate=0.5):
     """Weights of the parts, of a logistic regression; none below 0, sum 1.
 
     Args:
-        right: float array `(n, parts)`, `S_k` of real outfits.
+        right: float array `(n, parts)`, `log S_k` of real outfits.
         wrong: float array `(m, parts)`, of others.
         rounds: integer. Steps of exponentiated gradient.
         rate: float. Of each step.
