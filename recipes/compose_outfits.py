@@ -5,7 +5,7 @@
 learns an embedding of garments whose parts mean colour, shape and pattern, and
 nothing else, of generated garments (`keras_vipa.datasets.wardrobe`), in which
 colours tell something of shapes; embeds a wardrobe of others, in which they do
-not; learns from `--outfits` outfits which clusters of each part go together;
+not; learns from `--learnt` outfits which clusters of each part go together;
 and prints the outfits that it finds for `--requests`, each with its reasons.
 
 Rows of `results`: `partitioned`, with equal weights of colour, shape and
@@ -22,6 +22,14 @@ the rule that is broken (`blame`; by chance a third), and how often the right
 outfit has the better score with all parts (`preferred`), without the one that
 is blamed, and without another.
 
+    python recipes/compose_outfits.py --images folder --attributes items.csv \
+        --outfits outfits.json --requests "a red top"
+
+does it with a wardrobe of yours, of pictures on a plain ground: a CSV file with
+the columns `file`, `category`, and one for each attribute that is to have a
+part; and outfits, a JSON list of lists of files. It learns an embedding of
+these first, unless `--embedding` has one. Nothing is compared.
+
 Written to `--output`: `report.json`; `outfits.png`, `maps.png`, the matching
 maps, `leakage.png` and `swaps.png`; `trainer.keras`, the embedding with its
 decoder (`--embedding` takes it again), and `composer.keras`.
@@ -35,9 +43,11 @@ import keras
 import numpy as np
 from shared import outfit_pictures
 from shared import outfits
+from shared import own_wardrobe
 from shared import partitions
 
 from keras_vipa import datasets
+from keras_vipa.applications import OutfitComposer
 from keras_vipa.utils import types
 
 REQUESTS = ["a red top, plain trousers", "a dress and a black bag", "sneakers"]
@@ -48,7 +58,7 @@ MAPS = [
 ]
 SMOKE = {
     "items": 160,
-    "outfits": 20,
+    "learnt": 20,
     "epochs": [1, 1],
     "steps": 2,
     "train": True,
@@ -69,9 +79,12 @@ def options(add):
     add("--requests", nargs="+", default=REQUESTS, metavar="WORDS")
     add("--embedding", type=types.file, metavar="FILE", help="trainer.keras")
     add("--train", action="store_true", help="an embedding, at first")
+    add("--images", type=types.folder, metavar="FOLDER", help="of yours")
+    add("--attributes", type=types.file, metavar="FILE", help="CSV, of these")
+    add("--outfits", type=types.file, metavar="FILE", help="JSON, of these")
     add("--items", type=types.whole(100), default=12000, help="to train on")
-    add("--outfits", type=int, default=2000, help="to learn from")
-    add("--epochs", type=int, nargs=2, default=partitions.EPOCHS)
+    add("--learnt", type=int, default=2000, help="outfits to learn from")
+    add("--epochs", type=int, nargs=2, help="of warm-up and game")
     add("--steps", type=int, default=1500, help="of what reads the parts")
 
 
@@ -88,12 +101,53 @@ def read_trainer(args, seed, backup):
     return made
 
 
+def compose_own(args):
+    """Compose outfits of the user's wardrobe."""
+    seed, trainer = args.seeds[0], None
+    if args.embedding:
+        trainer = recipe.read_model(args.embedding)
+    size = trainer.size if trainer else (32, 32)
+    items, right = own_wardrobe.read(
+        args.images, args.attributes, args.outfits, size
+    )
+    if not trainer:
+        with recipe.backup_folder(args) as backup:
+            trainer, _ = partitions.trained(items, seed, args.epochs, backup)
+    composer = OutfitComposer(trainer.embedding, seed=seed)
+    categories, words = partitions.words_of(items)
+    composer.adapt(items.array(), categories, right, words)
+    found = answered(args, composer)
+    parts = partitions.attributes_of(items)
+    figure = outfit_pictures.draw_outfits(items.array(), found, parts)
+    rows = [
+        {"request": request, "items": one["items"], "total": one["total"]}
+        for request, outfits_found in found
+        for one in outfits_found
+    ]
+    with recipe.results(args) as folder:
+        figure.savefig(folder / "outfits.png", dpi=120)
+        trainer.save(folder / "trainer.keras")
+        composer.save(folder / "composer.keras")
+        recipe.write_report(args, rows, folder)
+
+
+def answered(args, composer):
+    """Pairs of requests and what was found for them, which is printed."""
+    found = []
+    for request in args.requests:
+        found.append((request, composer.recommend(request, k=3)))
+        for outfit in found[-1][1]:
+            print(f"{request}: {outfit['items']} {outfit['total']:.3f}")
+            print("\n".join(f"    {line}" for line in outfit["sentences"]))
+    return found
+
+
 def compose(args, trainer, known, items, seed):
     """A composer of a wardrobe, rows of its scores and baselines, reasons."""
-    more = known, args.outfits, seed
+    more = known, args.learnt, seed
     composer = outfits.adapted(trainer.embedding, *more)
     whole = outfits.adapted(outfits.joined(trainer.embedding), *more)
-    count = min(1000, args.outfits)
+    count = min(1000, args.learnt)
     asked = outfits.questions(composer, items, count, seed + 1)
     outfits.questions(whole, items, 1, seed)
     lot = np.random.default_rng(seed)
@@ -109,7 +163,7 @@ def compose(args, trainer, known, items, seed):
     ]
     reasons = outfits.reasons(composer, asked)
     equal = composer.part_weights
-    learnt = datasets.wardrobe_outfits(known, args.outfits, seed)
+    learnt = datasets.wardrobe_outfits(known, args.learnt, seed)
     fitted = composer.fit_weights(
         [outfit["items"] for outfit in learnt],
         [outfit["corrupted"] for outfit in learnt],
@@ -121,15 +175,9 @@ def compose(args, trainer, known, items, seed):
 
 
 def draw(args, trainer, composer, known, items, matrices):
-    """All pictures, and what was found for each request."""
-    images, found = items.array(), []
+    """All pictures, with what was found for each request."""
+    images, found = items.array(), answered(args, composer)
     pictures = np.concatenate([known.array(), images])
-    for request in args.requests:
-        outfits_found = composer.recommend(request, k=3)
-        found.append((request, outfits_found))
-        for outfit in outfits_found:
-            print(f"{request}: {outfit['items']} {outfit['total']:.3f}")
-            print("\n".join(f"    {line}" for line in outfit["sentences"]))
     one, other = images[:SHOWN], images[SHOWN : 2 * SHOWN]
     decoded = {
         part: keras.ops.convert_to_numpy(trainer.swap(one, other, part))
@@ -147,6 +195,10 @@ def draw(args, trainer, composer, known, items, matrices):
 
 def main(args):
     """Embed, judge, compose, draw."""
+    if args.images or args.attributes or args.outfits:
+        compose_own(args)
+        print(f"Written to {args.output}")
+        return
     rows, reasons, first = [], [], None
     with recipe.backup_folder(args) as backup:
         for seed in args.seeds:

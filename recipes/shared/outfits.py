@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 from shared.partitions import ATTRIBUTES
-from shared.partitions import names_of
+from shared.partitions import words_of
 
 from keras_vipa import datasets
 from keras_vipa import metrics
@@ -28,7 +28,7 @@ def adapted(embedding, items, count, seed, **options):
     """A composer that has learnt from outfits of a wardrobe."""
     composer = OutfitComposer(embedding, seed=seed, **options)
     outfits = datasets.wardrobe_outfits(items, count, seed)
-    categories, labels = names_of(items)
+    categories, labels = words_of(items)
     right = [outfit["items"] for outfit in outfits]
     composer.adapt(items.array(), categories, right, labels)
     return composer
@@ -41,7 +41,7 @@ def questions(composer, items, count, seed):
         Dict of lists of outfits: `right`, `wrong`, one wrong for each right
         one; `choices`, of four outfits each; and `rules`, what is wrong.
     """
-    categories, labels = names_of(items)
+    categories, labels = words_of(items)
     numbers = np.array(composer.add(items.array(), categories, labels))
     outfits = datasets.wardrobe_outfits(items, count, seed)
 

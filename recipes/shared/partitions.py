@@ -8,14 +8,14 @@ from shared.labelled import train
 
 from keras_vipa import datasets
 from keras_vipa import metrics
+from keras_vipa import training
 from keras_vipa.applications import PartitionTrainer
 from keras_vipa.layers import PartitionedEmbedding
 
 ATTRIBUTES = ("color", "shape", "pattern")
 NUMBERS, BATCH = 16, 64
-# Epochs of the two phases; `only` are those of the first one, if there is no
-# game, for as many steps of the encoders.
-EPOCHS = (1, 4)
+# Of the encoders, in the two phases; `only` is the first, for as many in all.
+STEPS = (188, 752)
 VARIANTS = {
     "autoencoder": {"alpha": 0.0, "only": True},
     "attributes": {"only": True},
@@ -27,37 +27,47 @@ VARIANTS = {
 }
 
 
+def attributes_of(items):
+    """Names of the labels that are to have a part: all but the category."""
+    return [name for name in items.class_names if name != "category"]
+
+
 def labels_of(items):
     """Dict of integer arrays, of all attributes that have a part."""
-    return {name: items.y(name) for name in ATTRIBUTES}
+    return {name: items.y(name) for name in attributes_of(items)}
 
 
-def names_of(items):
-    """Dict of lists of strings: what each item is, in words."""
-    labels = {}
-    for name in (*ATTRIBUTES, "category"):
-        words = np.array(items.class_names[name])
-        labels[name] = words[items.y(name)].tolist()
-    return labels.pop("category"), labels
+def words_of(items):
+    """Categories, and dict of lists of strings: what each item is, in words.
+
+    What is not known is `"unknown"`.
+    """
+    words = {
+        name: np.array([*names, "unknown"])[items.y(name)].tolist()
+        for name, names in items.class_names.items()
+    }
+    return words.pop("category"), words
 
 
-def new_trainer(items, seed, filters=(16, 32, 48), only=False, **options):
-    """A trainer that has not been trained, for the images of a set."""
-    parts = {name: NUMBERS for name in (*ATTRIBUTES, "rest")}
-    return PartitionTrainer(
-        PartitionedEmbedding(parts, filters, seed=seed),
-        {name: items.num_classes(name) for name in ATTRIBUTES},
+def trained(items, seed, epochs=None, backup_dir=None, **options):
+    """A trainer that has been trained, and the seconds that it took."""
+    keras.utils.set_random_seed(seed)
+    names, only = attributes_of(items), options.pop("only", False)
+    parts = {name: NUMBERS for name in (*names, "rest")}
+    made = PartitionTrainer(
+        PartitionedEmbedding(parts, seed=seed),
+        {name: items.num_classes(name) for name in names},
         size=items.images.shape[1:3],
         seed=seed,
         **options,
     )
-
-
-def trained(items, seed, epochs=EPOCHS, backup_dir=None, **options):
-    """A trainer that has been trained, and the seconds that it took."""
-    keras.utils.set_random_seed(seed)
-    made, start = new_trainer(items, seed, **options), time.time()
-    first, second = (sum(epochs), 0) if options.get("only") else epochs
+    first, second = epochs or [
+        training.default_epochs(len(items), BATCH, steps, fewest=1)
+        for steps in STEPS
+    ]
+    if only:
+        first, second = first + second, 0
+    start = time.time()
     made.fit_stages(
         items.array(),
         {"warm_up": first, "separate": second},
