@@ -14,6 +14,7 @@ from keras_vipa.datasets.lips import lips
 from keras_vipa.datasets.named import named
 from keras_vipa.datasets.people import people
 from keras_vipa.datasets.pink_noise import pink_noise
+from keras_vipa.datasets.polyvore import polyvore
 from keras_vipa.datasets.random_crops import random_crops
 from keras_vipa.datasets.read_clip import read_clip
 from keras_vipa.datasets.room_folder import room_folder
@@ -46,6 +47,7 @@ __all__ = [
     "named",
     "people",
     "pink_noise",
+    "polyvore",
     "random_crops",
     "read_clip",
     "read_pictures",
