@@ -47,7 +47,6 @@ from shared import own_wardrobe
 from shared import partitions
 
 from keras_vipa import datasets
-from keras_vipa.applications import OutfitComposer
 from keras_vipa.utils import types
 
 REQUESTS = ["a red top, plain trousers", "a dress and a black bag", "sneakers"]
@@ -101,82 +100,9 @@ def read_trainer(args, seed, backup):
     return made
 
 
-def compose_own(args):
-    """Compose outfits of the user's wardrobe."""
-    seed, trainer = args.seeds[0], None
-    if args.embedding:
-        trainer = recipe.read_model(args.embedding)
-    size = trainer.size if trainer else (32, 32)
-    items, right = own_wardrobe.read(
-        args.images, args.attributes, args.outfits, size
-    )
-    if not trainer:
-        with recipe.backup_folder(args) as backup:
-            trainer, _ = partitions.trained(items, seed, args.epochs, backup)
-    composer = OutfitComposer(trainer.embedding, seed=seed)
-    categories, words = partitions.words_of(items)
-    composer.adapt(items.array(), categories, right, words)
-    found = answered(args, composer)
-    parts = partitions.attributes_of(items)
-    figure = outfit_pictures.draw_outfits(items.array(), found, parts)
-    rows = [
-        {"request": request, "items": one["items"], "total": one["total"]}
-        for request, outfits_found in found
-        for one in outfits_found
-    ]
-    with recipe.results(args) as folder:
-        figure.savefig(folder / "outfits.png", dpi=120)
-        trainer.save(folder / "trainer.keras")
-        composer.save(folder / "composer.keras")
-        recipe.write_report(args, rows, folder)
-
-
-def answered(args, composer):
-    """Pairs of requests and what was found for them, which is printed."""
-    found = []
-    for request in args.requests:
-        found.append((request, composer.recommend(request, k=3)))
-        for outfit in found[-1][1]:
-            print(f"{request}: {outfit['items']} {outfit['total']:.3f}")
-            print("\n".join(f"    {line}" for line in outfit["sentences"]))
-    return found
-
-
-def compose(args, trainer, known, items, seed):
-    """A composer of a wardrobe, rows of its scores and baselines, reasons."""
-    more = known, args.learnt, seed
-    composer = outfits.adapted(trainer.embedding, *more)
-    whole = outfits.adapted(outfits.joined(trainer.embedding), *more)
-    count = min(1000, args.learnt)
-    asked = outfits.questions(composer, items, count, seed + 1)
-    outfits.questions(whole, items, 1, seed)
-    lot = np.random.default_rng(seed)
-    scorers = {
-        "partitioned": composer.scores,
-        "mixed": whole.scores,
-        "popularity": outfits.popularity(whole),
-        "random": lambda some: lot.random(len(some)),
-    }
-    rows = [
-        {"model": name, **outfits.compatibility(scores, asked), "seed": seed}
-        for name, scores in scorers.items()
-    ]
-    reasons = outfits.reasons(composer, asked)
-    equal = composer.part_weights
-    learnt = datasets.wardrobe_outfits(known, args.learnt, seed)
-    fitted = composer.fit_weights(
-        [outfit["items"] for outfit in learnt],
-        [outfit["corrupted"] for outfit in learnt],
-    )
-    found = outfits.compatibility(composer.scores, asked)
-    rows.append({"model": "fitted", **found, "seed": seed, "weights": fitted})
-    composer.part_weights = equal
-    return composer, rows, reasons
-
-
 def draw(args, trainer, composer, known, items, matrices):
     """All pictures, with what was found for each request."""
-    images, found = items.array(), answered(args, composer)
+    images, found = items.array(), outfits.answered(composer, args.requests)
     pictures = np.concatenate([known.array(), images])
     one, other = images[:SHOWN], images[SHOWN : 2 * SHOWN]
     decoded = {
@@ -196,7 +122,7 @@ def draw(args, trainer, composer, known, items, matrices):
 def main(args):
     """Embed, judge, compose, draw."""
     if args.images or args.attributes or args.outfits:
-        compose_own(args)
+        own_wardrobe.compose(args)
         print(f"Written to {args.output}")
         return
     rows, reasons, first = [], [], None
@@ -212,7 +138,9 @@ def main(args):
             scores, matrices = partitions.judged(
                 trainer, known, items, classify, args.steps, seed
             )
-            composer, found, why = compose(args, trainer, known, items, seed)
+            composer, found, why = outfits.compared(
+                trainer.embedding, known, items, args.learnt, seed
+            )
             found[0].update(scores)
             rows += found
             reasons.append({"seed": seed, **why})

@@ -123,3 +123,57 @@ def reasons(composer, asked):
         "without_blamed": preferred(blamed),
         "without_another": float(np.mean(others)),
     }
+
+
+def answered(composer, requests):
+    """Pairs of requests and what was found for them, which is printed."""
+    found = []
+    for request in requests:
+        found.append((request, composer.recommend(request, k=3)))
+        for outfit in found[-1][1]:
+            print(f"{request}: {outfit['items']} {outfit['total']:.3f}")
+            print("\n".join(f"    {line}" for line in outfit["sentences"]))
+    return found
+
+
+def compared(embedding, known, items, learnt, seed):
+    """A composer of a wardrobe, its scores and those of baselines.
+
+    Args:
+        embedding: `PartitionedEmbedding`.
+        known: `ImageSet`, the wardrobe that it learns from.
+        items: `ImageSet`, items that are added, and asked about.
+        learnt: integer. Outfits to learn from.
+        seed: integer.
+
+    Returns:
+        The composer, rows of scores, and what `reasons` returns.
+    """
+    more = known, learnt, seed
+    composer = adapted(embedding, *more)
+    whole = adapted(joined(embedding), *more)
+    count = min(1000, learnt)
+    asked = questions(composer, items, count, seed + 1)
+    questions(whole, items, 1, seed)
+    lot = np.random.default_rng(seed)
+    scorers = {
+        "partitioned": composer.scores,
+        "mixed": whole.scores,
+        "popularity": popularity(whole),
+        "random": lambda some: lot.random(len(some)),
+    }
+    rows = [
+        {"model": name, **compatibility(scores, asked), "seed": seed}
+        for name, scores in scorers.items()
+    ]
+    why = reasons(composer, asked)
+    equal = composer.part_weights
+    every = datasets.wardrobe_outfits(known, learnt, seed)
+    fitted = composer.fit_weights(
+        [outfit["items"] for outfit in every],
+        [outfit["corrupted"] for outfit in every],
+    )
+    found = compatibility(composer.scores, asked)
+    rows.append({"model": "fitted", **found, "seed": seed, "weights": fitted})
+    composer.part_weights = equal
+    return composer, rows, why

@@ -3,9 +3,43 @@
 import csv
 import json
 
+from shared import outfit_pictures
+from shared import partitions
+from shared.outfits import answered
+
 from keras_vipa import datasets
+from keras_vipa.applications import OutfitComposer
+from keras_vipa.utils import recipe
 
 COLUMNS = ("file", "category")
+
+
+def compose(args):
+    """Compose outfits of the user's wardrobe."""
+    seed, trainer = args.seeds[0], None
+    if args.embedding:
+        trainer = recipe.read_model(args.embedding)
+    size = trainer.size if trainer else (32, 32)
+    items, right = read(args.images, args.attributes, args.outfits, size)
+    if not trainer:
+        with recipe.backup_folder(args) as backup:
+            trainer, _ = partitions.trained(items, seed, args.epochs, backup)
+    composer = OutfitComposer(trainer.embedding, seed=seed)
+    categories, words = partitions.words_of(items)
+    composer.adapt(items.array(), categories, right, words)
+    found = answered(composer, args.requests)
+    parts = partitions.attributes_of(items)
+    figure = outfit_pictures.draw_outfits(items.array(), found, parts)
+    rows = [
+        {"request": request, "items": one["items"], "total": one["total"]}
+        for request, outfits_found in found
+        for one in outfits_found
+    ]
+    with recipe.results(args) as folder:
+        figure.savefig(folder / "outfits.png", dpi=120)
+        trainer.save(folder / "trainer.keras")
+        composer.save(folder / "composer.keras")
+        recipe.write_report(args, rows, folder)
 
 
 def read(images, attributes, outfits, size):

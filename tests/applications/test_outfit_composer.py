@@ -3,8 +3,10 @@ import itertools
 import keras
 import numpy as np
 import pytest
+from keras import ops
 from test_case import TestCase
 
+from keras_vipa import export
 from keras_vipa.applications import OutfitComposer
 from keras_vipa.applications.outfit import matching
 from keras_vipa.applications.outfit.requests import Request
@@ -380,6 +382,31 @@ class TestComposer(TestCase):
             loaded.scores([[number, 15]]) == composer.scores([[0, 15]])
         ).all()
 
+    @pytest.mark.parametrize("lite", [False, True])
+    def test_scorer(self, toy, lite, tmp_path):
+        """Of pictures what the composer says of items, on phones, too."""
+        composer, _, labels = toy
+        images, _, _ = toy_items()
+        model = composer.scorer(CATEGORIES, (1, 1, 3))
+        outfits = np.array([[0, 15, 30], [5, 12, 35], [2, 22, 24]])
+        pictures = [images[column] for column in outfits.T]
+        if lite:
+            pytest.importorskip("ai_edge_litert")
+            if keras.config.backend() != "tensorflow":
+                pytest.skip("LiteRT files are written on TensorFlow")
+            path = tmp_path / "score.tflite"
+            export.to_litert(model, path, batch_size=3)
+            names = [name.replace(" ", "_") for name in CATEGORIES]
+            found = export.run_litert(path, dict(zip(names, pictures)))
+        else:
+            found = model(pictures)
+        total = ops.convert_to_numpy(found["total"])
+        np.testing.assert_allclose(total, composer.scores(outfits), rtol=1e-4)
+        each = composer.part_scores(outfits)
+        for part, expected in zip(("color", "pattern", "rest"), each.T):
+            one = ops.convert_to_numpy(found[part])
+            np.testing.assert_allclose(one, expected, rtol=1e-4)
+
     def test_errors(self, toy):
         composer, _, _ = toy
         for outfit in ([3], [], [1, 1], [0, 36], [0, -1], [0.5, 1], 3, "ab"):
@@ -392,6 +419,8 @@ class TestComposer(TestCase):
             (lambda: composer.complete([0], "a black top"), "as requested"),
             (lambda: composer.matching_map("size", "top", "top"), "size"),
             (lambda: composer.matching_map("color", "top", "hat"), "hat"),
+            (lambda: composer.scorer(["top"], (1, 1, 3)), "two or more"),
+            (lambda: composer.scorer(["top", "hat"], (1, 1, 3)), "hat"),
             (lambda: OutfitComposer(3), "`embedding`"),
             (lambda: OutfitComposer(toy_embedding(), clusters=0), "clusters=0"),
             (

@@ -4,6 +4,7 @@ import itertools
 
 import keras
 import numpy as np
+from keras import ops
 
 from keras_vipa.applications.outfit.graph import CompositionGraph
 from keras_vipa.applications.outfit.graph import checked_labels
@@ -353,6 +354,49 @@ class OutfitComposer(keras.Model):
             checks.choice("category", name, tuple(graph.about["names"]))
         return graph.matching_map(part, category, other)
 
+    def scorer(self, categories, image_shape):
+        """A model that scores an outfit of pictures, for phones for example.
+
+        It has all that is needed within it: items need not be known.
+
+        Args:
+            categories: list of strings, two or more.
+            image_shape: tuple `(height, width, 3)`.
+
+        Returns:
+            A functional `keras.Model`, of a list of images `(batch, height,
+            width, 3)`, one for each category, to a dict of tensors
+            `(batch,)`: `total`, and for each part its `S_k`.
+        """
+        graph = self._learnt()
+        for name in categories:
+            checks.choice("categories", name, tuple(graph.about["names"]))
+        if len(categories) < 2 or len({*categories}) < len(categories):
+            rule = "`categories` must be two or more different ones"
+            checks.fail(rule, "categories", categories)
+        # Files of LiteRT know inputs by their names.
+        names = [name.replace(" ", "_") for name in categories]
+        images = [keras.Input(image_shape, name=name) for name in names]
+        parts = [self.embedding(image) for image in images]
+        places = [graph.nodes_of(name) for name in categories]
+        scores, total = {}, 0.0
+        for number, (part, weight) in enumerate(self.part_weights.items()):
+            near = [
+                one_hot(found[part], graph.centers[part][place])
+                for found, place in zip(parts, places)
+            ]
+            logs = [
+                log_match(
+                    near[one],
+                    near[other],
+                    graph.maps[number][np.ix_(places[one], places[other])],
+                )
+                for one, other in itertools.combinations(range(len(near)), 2)
+            ]
+            mean = sum(logs) / len(logs)
+            scores[part], total = ops.exp(mean), total + weight * mean
+        return keras.Model(images, {"total": ops.exp(total), **scores})
+
     def _learnt(self):
         if self.graph is None:
             raise ValueError("`adapt` has to be called first.")
@@ -391,6 +435,35 @@ class OutfitComposer(keras.Model):
     def from_config(cls, config):
         embedding = keras.saving.deserialize_keras_object(config["embedding"])
         return cls(**{**config, "embedding": embedding})
+
+
+def one_hot(part, centers):
+    """Which centre is the nearest: `(batch, centres)` of 0 and 1.
+
+    Args:
+        part: tensor `(batch, numbers)`.
+        centers: float array `(centres, numbers)`.
+    """
+    part = ops.cast(part, "float32")
+    # Without the square of the part, which is the same for all centres.
+    squares = np.square(centers).sum(axis=1)
+    far = ops.matmul(part, -2.0 * centers.T) + squares
+    nearest = ops.min(far, axis=-1, keepdims=True)
+    found = ops.cast(far <= nearest, "float32")
+    # Of several, the first, as `nearest` has it.
+    return found * ops.cast(ops.cumsum(found, axis=-1) <= 1.0, "float32")
+
+
+def log_match(one, other, matches):
+    """`log M` of two clusters each, `(batch,)`.
+
+    Args:
+        one: tensor `(batch, nodes)`, of `one_hot`.
+        other: tensor `(batch, others)`.
+        matches: float array `(nodes, others)`, `M`.
+    """
+    logs = np.log(matches).astype("float32")
+    return ops.sum(ops.matmul(one, logs) * other, axis=-1)
 
 
 def checked_outfit(outfit, count, least=2):

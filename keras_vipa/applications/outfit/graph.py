@@ -124,9 +124,8 @@ class CompositionGraph:
         self.distance = np.zeros(count)
         for number, (part, values) in enumerate(self.parts.items()):
             scale = max(float(np.std(values)), 1e-9)
-            for place, name in enumerate(self.about["names"]):
-                mine = self.categories == name
-                nodes = np.flatnonzero(self.node_categories == place)
+            for name in self.about["names"]:
+                mine, nodes = self.categories == name, self.nodes_of(name)
                 centers = self.centers[part][nodes]
                 near, far = nearest(values[mine], centers)
                 self.nodes[number, mine] = nodes[near]
@@ -148,6 +147,11 @@ class CompositionGraph:
             found.append(names)
         return found
 
+    def nodes_of(self, category):
+        """Numbers of the nodes of a category."""
+        place = self.about["names"].index(category)
+        return np.flatnonzero(self.node_categories == place)
+
     def described(self, part, item):
         """What an item is like in a part, by its cluster."""
         number = list(self.parts).index(part)
@@ -157,12 +161,7 @@ class CompositionGraph:
     def matching_map(self, part, *categories):
         """Map of two categories, and the names of its rows and columns."""
         number = list(self.parts).index(part)
-        places = [
-            np.flatnonzero(
-                self.node_categories == self.about["names"].index(name)
-            )
-            for name in categories
-        ]
+        places = [self.nodes_of(name) for name in categories]
         names = np.array(self.about["node_names"][number])
         values = self.maps[number][np.ix_(*places)]
         return values, *(names[place].tolist() for place in places)
