@@ -6,6 +6,8 @@ from keras_vipa.applications.cssmcm import CSSMCMTrainer
 from keras_vipa.applications.din import DIN
 from keras_vipa.applications.din import DINTrainer
 from keras_vipa.applications.din import StylePairs
+from keras_vipa.applications.outfit import OutfitComposer
+from keras_vipa.applications.outfit import PartitionTrainer
 from keras_vipa.applications.scene_encoders import SceneEncoders
 from keras_vipa.applications.seg_net import SegNet
 from keras_vipa.applications.selective_zero_shot import SelectiveZeroShot
@@ -21,6 +23,8 @@ __all__ = [
     "BottleneckNet",
     "DIN",
     "DINTrainer",
+    "OutfitComposer",
+    "PartitionTrainer",
     "SceneEncoders",
     "SegNet",
     "SelectiveZeroShot",

@@ -15,6 +15,7 @@ from keras_vipa.datasets.lips import lips
 from keras_vipa.datasets.named import named
 from keras_vipa.datasets.people import people
 from keras_vipa.datasets.pink_noise import pink_noise
+from keras_vipa.datasets.polyvore import polyvore
 from keras_vipa.datasets.random_crops import random_crops
 from keras_vipa.datasets.read_clip import read_clip
 from keras_vipa.datasets.room_folder import room_folder
@@ -26,6 +27,9 @@ from keras_vipa.datasets.smooth_pictures import smooth_pictures
 from keras_vipa.datasets.style_samples import read_pictures
 from keras_vipa.datasets.style_samples import style_samples
 from keras_vipa.datasets.tfds import tfds
+from keras_vipa.datasets.wardrobe import wardrobe
+from keras_vipa.datasets.wardrobe_outfits import broken_rules
+from keras_vipa.datasets.wardrobe_outfits import wardrobe_outfits
 from keras_vipa.datasets.zero_shot_set import ZeroShotSet
 from keras_vipa.datasets.zero_shot_set import read_signatures
 
@@ -34,6 +38,7 @@ __all__ = [
     "ImageSet",
     "RoomSet",
     "ZeroShotSet",
+    "broken_rules",
     "class_groups",
     "cmlr",
     "critter_signatures",
@@ -47,6 +52,7 @@ __all__ = [
     "named",
     "people",
     "pink_noise",
+    "polyvore",
     "random_crops",
     "read_clip",
     "read_pictures",
@@ -58,4 +64,6 @@ __all__ = [
     "smooth_pictures",
     "style_samples",
     "tfds",
+    "wardrobe",
+    "wardrobe_outfits",
 ]

@@ -4,6 +4,7 @@ from keras_vipa.layers.attribution_gradient import AttributionGradient
 from keras_vipa.layers.cascade_tone_decoder import CascadeToneDecoder
 from keras_vipa.layers.channel_gate import ChannelGate
 from keras_vipa.layers.dynamic_instance_norm import DynamicInstanceNorm
+from keras_vipa.layers.partitioned_embedding import PartitionedEmbedding
 from keras_vipa.layers.reflection_padding import ReflectionPadding2D
 from keras_vipa.layers.style_nets import BiasNet
 from keras_vipa.layers.style_nets import WeightNet
@@ -23,6 +24,7 @@ __all__ = [
     "DynamicInstanceNorm",
     "MaxPoolingWithIndices2D",
     "MaxUnpooling2D",
+    "PartitionedEmbedding",
     "ReflectionPadding2D",
     "WeightNet",
     "WhiteningColoring",

@@ -1,5 +1,11 @@
 """How good an output is: numbers that more than one method reports."""
 
+from keras_vipa.metrics.compatibility import compatibility_auc
+from keras_vipa.metrics.compatibility import fill_in_accuracy
+from keras_vipa.metrics.partitions import block_mig
+from keras_vipa.metrics.partitions import leakage_matrix
+from keras_vipa.metrics.partitions import residual_predictability
+from keras_vipa.metrics.partitions import swap_accuracy
 from keras_vipa.metrics.risk_coverage import AUGRC
 from keras_vipa.metrics.risk_coverage import AURC
 from keras_vipa.metrics.risk_coverage import EAURC
@@ -27,15 +33,21 @@ __all__ = [
     "RiskAtCoverage",
     "accuracy",
     "agreement",
+    "block_mig",
     "by_part",
+    "compatibility_auc",
     "confidence_of",
     "depth_scores",
     "error_rates",
     "fit_temperature",
+    "fill_in_accuracy",
+    "leakage_matrix",
     "mean_average_precision",
     "normal_scores",
     "parsing_scores",
+    "residual_predictability",
     "risk_coverage_curve",
     "selective_scores",
+    "swap_accuracy",
     "threshold_for_risk",
 ]
