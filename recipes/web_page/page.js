@@ -262,7 +262,7 @@ function download() {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
     const name = `${photograph.title} ${styleTitle()}`.toLowerCase();
-    link.download = `${name.replace(/\W+/g, "_")}.png`;
+    link.download = `${name.replace(/[^\p{L}\p{N}]+/gu, "_")}.png`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
   });

@@ -23,6 +23,7 @@ import urllib.request
 import chromium
 import numpy as np
 import pytest
+from PIL import Image
 from test_case import ROOT
 
 from keras_vipa import export
@@ -579,6 +580,34 @@ def test_all_that_is_loaded_is_of_the_page(site, browser, address, tmp_path):
     with pytest.raises(RuntimeError):
         browser.evaluate(f"fetch('{elsewhere}')")
     assert "Content Security Policy" in str(browser.errors)
+
+
+@pytest.mark.slow
+def test_looks(browser, tmp_path):
+    """Nothing sticks out, on a phone either; a picture of both is made."""
+    photograph = tmp_path / "astronaut.png"
+    save_picture(photograph, style_samples()["photographs"]["astronaut"])
+    seen = []
+    for width, number, what in ((1165, 1, "cat"), (390, 2, "astronaut")):
+        screen = {"width": width, "height": 740, "mobile": width < 500}
+        browser.send(
+            "Emulation.setDeviceMetricsOverride", deviceScaleFactor=1, **screen
+        )
+        browser.send("Emulation.setScrollbarsHidden", hidden=True)
+        choose_style(browser, number)
+        if what == "astronaut":
+            browser.choose_files("#photograph-file", photograph)
+        wait_for_drawing(browser, what)
+        wide = browser.evaluate("document.documentElement.scrollWidth")
+        assert wide == width
+        browser.screenshot(tmp_path / f"{width}.png")
+        seen.append(read_picture(tmp_path / f"{width}.png")[:700])
+    browser.send("Emulation.clearDeviceMetricsOverride")
+    seen.insert(1, np.full((700, 24, 3), 255, "uint8"))
+    path = tmp_path / "din_in_a_browser.jpg"
+    sheet = Image.fromarray(scale_picture(np.concatenate(seen, 1), 1200))
+    sheet.save(path, quality=74, optimize=True)
+    print(f"\nWritten: {path}")
 
 
 @pytest.mark.slow
