@@ -21,6 +21,7 @@ import keras_vipa
 from keras_vipa import amalgamation
 from keras_vipa import applications
 from keras_vipa import datasets
+from keras_vipa import layers
 from keras_vipa import metrics
 from keras_vipa import transferability
 
@@ -101,6 +102,9 @@ def rows():
     zero_shot = {"x": p["vectors"], "y": p["labels"], "signatures": np.eye(2)}
     zero_shot |= {f"new_{name}": x for name, x in zero_shot.items()}
     zero_shot |= {"names": None, "new_names": ["a", "b"], "attributes": None}
+    few = {"one": p["vectors"], "other": p["vectors"][:, :2]}
+    embedding = layers.PartitionedEmbedding({"one": 2, "other": 2}, (2,))
+    items = datasets.wardrobe("test", count=60)
     table = {
         "amalgamation.AdaptiveAmalgamator": {
             "teachers": [(m, {"id": slice(0, 2)}) for m in p["classifiers"]],
@@ -279,6 +283,27 @@ def rows():
             "model": p["network"],
             "path": "new.weights.h5",
         },
+        "applications.OutfitComposer": {
+            "embedding": embedding,
+            "clusters": 2,
+            "smoothing": 0.5,
+            "beam": 2,
+            "seed": 0,
+        },
+        "applications.PartitionTrainer": {
+            "embedding": embedding,
+            "attributes": {"one": 2},
+            "size": (8, 8),
+            "alpha": 1.0,
+            "beta": 1.0,
+            "steps": 1,
+            "opponents": "distance",
+            "hidden": (2,),
+            "learning_rate": 1e-3,
+            "opponent_rate": 1e-3,
+            "phase": "separate",
+            "seed": 0,
+        },
         "datasets.ImageSet": {
             "images": np.zeros((6, 8, 8, 3), "uint8"),
             "labels": {"id": SIX},
@@ -313,6 +338,20 @@ def rows():
             "size": 32,
             "seed": 0,
         },
+        "datasets.broken_rules": {"items": items, "outfit": [0, 1]},
+        "datasets.polyvore": {
+            "path": "pictures",
+            "split": "train",
+            "size": 8,
+            "kind": "disjoint",
+        },
+        "datasets.wardrobe": {
+            "split": "test",
+            "count": 4,
+            "correlation": 0.5,
+            "seed": 0,
+        },
+        "datasets.wardrobe_outfits": {"items": items, "count": 1, "seed": 0},
         "datasets.ClipSet": {
             "read": len,
             "texts": ["ab", "c"],
@@ -413,6 +452,12 @@ def rows():
             "epsilon": 1e-5,
             "max_offset": 8.0,
         },
+        "layers.PartitionedEmbedding": {
+            "parts": {"one": 2, "rest": 2},
+            "filters": (2,),
+            "dropout": 0.1,
+            "seed": 0,
+        },
         "layers.ReflectionPadding2D": {"padding": 1},
         "layers.WeightNet": {
             "channels": 4,
@@ -481,6 +526,34 @@ def rows():
             "correct": np.ones(50),
             "risk": 0.2,
             "delta": 0.1,
+        },
+        "metrics.block_mig": {
+            "matrix": {"information": np.eye(2), "entropy": np.ones(2)}
+        },
+        "metrics.compatibility_auc": {"right": [2.0], "wrong": [1.0]},
+        "metrics.fill_in_accuracy": {"scores": np.eye(2)},
+        "metrics.leakage_matrix": {
+            "train": few,
+            "train_labels": {"one": p["labels"]},
+            "test": few,
+            "test_labels": {"one": p["labels"]},
+            "hidden": 0,
+            "steps": 1,
+            "seed": 0,
+        },
+        "metrics.residual_predictability": {
+            "train": few,
+            "test": few,
+            "hidden": (2,),
+            "steps": 1,
+            "seed": 0,
+        },
+        "metrics.swap_accuracy": {
+            "swap": lambda images, donors, part: donors,
+            "classify": lambda images: {"one": np.zeros(len(images), int)},
+            "images": p["images"],
+            "labels": {"one": np.arange(len(p["images"])) % 2},
+            "seed": 0,
         },
         "metrics.depth_scores": {
             "target": np.ones((2, 4, 4)),

@@ -63,7 +63,7 @@ class TestLeakage:
         other = {**labels, "color": labels["color"][:5]}
         for changed, text in (
             ({"train": {"color": parts["color"]}}, "two or more parts"),
-            ({"train_labels": other}, "one length"),
+            ({"train_labels": other}, "10 each"),
             ({"test": {**parts, "shape": np.zeros(10)}}, "arrays"),
             ({"test": {"a": parts["color"], "b": parts["shape"]}}, "`test`"),
             ({"train_labels": {"color": labels["color"] - 1}}, "from 0 on"),

@@ -65,10 +65,7 @@ def wardrobe_outfits(items, count=1000, seed=0):
     >>> len(outfit["choices"]), outfit["rule"] in ("color", "pattern", "shape")
     (4, True)
     """
-    names = getattr(items, "class_names", {})
-    if not {*RULES, "category"} <= set(names):
-        rule = "`items` must be an `ImageSet` of `wardrobe`"
-        checks.fail(rule, "items", items)
+    _check_items(items, (*RULES, "category"))
     checks.integer("count", count)
     checks.integer("seed", seed, 0)
     closet = Closet(items)
@@ -83,6 +80,12 @@ def wardrobe_outfits(items, count=1000, seed=0):
     raise ValueError(
         f"`items` must be enough to make outfits of. Received: {len(items)}"
     )
+
+
+def _check_items(items, labels=RULES):
+    if not set(labels) <= set(getattr(items, "class_names", {})):
+        rule = "`items` must be an `ImageSet` of `wardrobe`"
+        checks.fail(rule, "items", items)
 
 
 class Closet:
@@ -174,7 +177,15 @@ def broken_rules(items, outfit):
 
     Returns:
         A list of some of `"color"`, `"pattern"` and `"shape"`.
+
+    Raises:
+        ValueError: If an argument is not as above.
     """
+    _check_items(items)
+    rule = f"`outfit` must be integers of 0 to {len(items) - 1}"
+    outfit = checks.array("outfit", outfit, rule, ndim=1, kinds="iu")
+    if outfit.min() < 0 or outfit.max() >= len(items):
+        checks.fail(rule, "outfit", outfit)
     labels = {rule: items.y(rule)[outfit] for rule in RULES}
     tables = agreement()
     broken = []

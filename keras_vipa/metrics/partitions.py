@@ -49,6 +49,7 @@ def leakage_matrix(
     """
     checks.integer("hidden", hidden, 0)
     checks.integer("steps", steps)
+    checks.integer("seed", seed, 0)
     _check_parts("train", train, train_labels)
     _check_parts("test", test, test_labels)
     train, test = _standardised(train, test)
@@ -143,7 +144,9 @@ def residual_predictability(train, test, hidden=(256, 128), steps=2000, seed=0):
     Raises:
         ValueError: If an argument is not as above.
     """
+    hidden = checks.sizes("hidden", hidden)
     checks.integer("steps", steps)
+    checks.integer("seed", seed, 0)
     _check_parts("train", train, {})
     _check_parts("test", test, {})
     train, test = _standardised(train, test)
@@ -201,7 +204,9 @@ def swap_accuracy(swap, classify, images, labels, seed=0):
         if not callable(function):
             checks.fail(f"`{name}` must be a function", name, function)
     checks.integer("seed", seed, 0)
-    images = np.asarray(images)
+    rule = "`images` must be (n, height, width, 3)"
+    images = checks.array("images", images, rule, ndim=4)
+    _check_labels("labels", labels, len(images))
     order = np.random.default_rng(seed).permutation(len(images))
     found = {}
     for name, values in labels.items():
@@ -231,15 +236,21 @@ def _check_parts(name, parts, labels):
     arrays = [
         checks.array(name, values, rule, ndim=2) for values in parts.values()
     ]
-    rule = f"The labels of `{name}` must be integers from 0 on"
-    for values in labels.values():
-        checks.array(name, values, rule, ndim=1, kinds="iu")
-        if np.min(values) < 0:
-            checks.fail(rule, name, values)
-        arrays.append(values)
     if len({len(array) for array in arrays}) > 1:
-        rule = f"`{name}` must have arrays of one length, and labels for each"
+        rule = f"`{name}` must have arrays of one length"
         checks.fail(rule, "lengths", [len(array) for array in arrays])
+    _check_labels(f"{name}_labels", labels, len(arrays[0]))
+
+
+def _check_labels(name, labels, count):
+    """Integers from 0 on, `count` for each attribute."""
+    rule = f"`{name}` must be a dict of integers from 0 on, {count} each"
+    if not isinstance(labels, dict):
+        checks.fail(rule, name, labels)
+    for values in labels.values():
+        values = checks.array(name, values, rule, ndim=1, kinds="iu")
+        if len(values) != count or values.min() < 0:
+            checks.fail(rule, name, values)
 
 
 def _standardised(train, test):
