@@ -68,23 +68,8 @@ def polyvore(path, split="train", size=128, kind="nondisjoint"):
             f"The files of {path!r} must be those of Polyvore Outfits. "
             f"Received: no {error}"
         ) from error
-    pictures = folder(os.path.join(path, "images"), size)
-    numbers = {
-        os.path.splitext(os.path.basename(name))[0]: number
-        for number, name in enumerate(pictures.info["path"])
-    }
-    kept = [item for item in categories if item in numbers]
-    if not kept:
-        raise ValueError(f"{path!r} must have images of its items.")
-    place = {item: number for number, item in enumerate(kept)}
-    names = sorted({categories[item] for item in kept})
-    items = ImageSet(
-        pictures.select([numbers[item] for item in kept]).images,
-        {"category": [names.index(categories[item]) for item in kept]},
-        {"category": names},
-        name="polyvore",
-        info={"item": kept},
-    )
+    items = _items(folder(os.path.join(path, "images"), size), categories)
+    place = {item: number for number, item in enumerate(items.info["item"])}
 
     def numbered(found):
         """Numbers of items; without those that have no image."""
@@ -108,6 +93,25 @@ def polyvore(path, split="train", size=128, kind="nondisjoint"):
     # One item alone is no outfit.
     found = {k: [o for o in v if len(o) > 1] for k, v in found.items()}
     return items, {**found, "questions": _questions(blanks, named)}
+
+
+def _items(pictures, categories):
+    """The pictures of items whose category is known, as a set."""
+    numbers = {
+        os.path.splitext(os.path.basename(name))[0]: number
+        for number, name in enumerate(pictures.info["path"])
+    }
+    kept = [item for item in categories if item in numbers]
+    if not kept:
+        raise ValueError("There must be images of the items. Received: none")
+    names = sorted({categories[item] for item in kept})
+    return ImageSet(
+        pictures.select([numbers[item] for item in kept]).images,
+        {"category": [names.index(categories[item]) for item in kept]},
+        {"category": names},
+        name="polyvore",
+        info={"item": kept},
+    )
 
 
 def _read(path):

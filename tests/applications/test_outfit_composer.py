@@ -19,10 +19,10 @@ CATEGORIES = ["top", "trousers", "ankle boot"]
 def toy_items(copies=2):
     """Items of one pixel that says colour and pattern, all combinations."""
     every = list(itertools.product(CATEGORIES, COLORS, PATTERNS, range(copies)))
-    images = np.zeros((len(every), 1, 1, 3), "float32")
+    images = np.zeros((len(every), 1, 1, 6), "float32")
     for image, (_, color, pattern, copy) in zip(images, every):
-        image[0, 0, 0] = COLORS.index(color) + 0.01 * copy
-        image[0, 0, 1] = PATTERNS.index(pattern)
+        image[0, 0, COLORS.index(color)] = 1 + 0.01 * copy
+        image[0, 0, 3 + PATTERNS.index(pattern)] = 1
     labels = {
         "color": [color for _, color, _, _ in every],
         "pattern": [pattern for _, _, pattern, _ in every],
@@ -31,9 +31,9 @@ def toy_items(copies=2):
 
 
 def toy_embedding():
-    pixel = keras.Input((1, 1, 3))
-    parts = {"color": pixel[:, 0, 0, :1], "pattern": pixel[:, 0, 0, 1:2]}
-    return keras.Model(pixel, {**parts, "rest": pixel[:, 0, 0, 2:]})
+    pixel = keras.Input((1, 1, 6))
+    parts = {"color": pixel[:, 0, 0, :3], "pattern": pixel[:, 0, 0, 3:5]}
+    return keras.Model(pixel, {**parts, "rest": pixel[:, 0, 0, 5:]})
 
 
 def is_right(outfit, labels):
@@ -122,6 +122,19 @@ class TestMatching(TestCase):
         # As many as there are points, and equal points.
         assert len(matching.k_means(points[:5], 5)) == 5
         assert (matching.k_means(np.ones((4, 2)), 3) == 1).all()
+
+    def test_directions(self):
+        points = np.random.default_rng(0).normal(size=(5, 3))
+        mean = np.array([0.5, -1.0, 2.0])
+        around = points - mean
+        expected = around / np.linalg.norm(around, axis=1, keepdims=True)
+        found = matching.directions(points, mean)
+        self.assert_all_close(found, expected.astype("float32"))
+        # How far out does not matter, and nor does a constant part.
+        found = matching.directions(mean + 9 * around, mean)
+        self.assert_all_close(found, expected.astype("float32"))
+        middle = ops.convert_to_numpy(matching.directions(mean[None], mean))
+        assert not middle.any()
 
     def test_beam_search_equals_enumeration(self):
         generator = np.random.default_rng(0)
@@ -387,7 +400,7 @@ class TestComposer(TestCase):
         """Of pictures what the composer says of items, on phones, too."""
         composer, _, labels = toy
         images, _, _ = toy_items()
-        model = composer.scorer(CATEGORIES, (1, 1, 3))
+        model = composer.scorer(CATEGORIES, (1, 1, 6))
         outfits = np.array([[0, 15, 30], [5, 12, 35], [2, 22, 24]])
         pictures = [images[column] for column in outfits.T]
         if lite:
@@ -419,8 +432,8 @@ class TestComposer(TestCase):
             (lambda: composer.complete([0], "a black top"), "as requested"),
             (lambda: composer.matching_map("size", "top", "top"), "size"),
             (lambda: composer.matching_map("color", "top", "hat"), "hat"),
-            (lambda: composer.scorer(["top"], (1, 1, 3)), "two or more"),
-            (lambda: composer.scorer(["top", "hat"], (1, 1, 3)), "hat"),
+            (lambda: composer.scorer(["top"], (1, 1, 6)), "two or more"),
+            (lambda: composer.scorer(["top", "hat"], (1, 1, 6)), "hat"),
             (lambda: OutfitComposer(3), "`embedding`"),
             (lambda: OutfitComposer(toy_embedding(), clusters=0), "clusters=0"),
             (

@@ -9,6 +9,7 @@ from keras import ops
 from keras_vipa.applications.outfit.graph import CompositionGraph
 from keras_vipa.applications.outfit.graph import checked_labels
 from keras_vipa.applications.outfit.graph import checked_strings
+from keras_vipa.applications.outfit.matching import directions
 from keras_vipa.applications.outfit.matching import fitted_weights
 from keras_vipa.applications.outfit.requests import Request
 from keras_vipa.utils import checks
@@ -21,10 +22,11 @@ CLASH, AGREE = 0.3, 0.45
 class OutfitComposer(keras.Model):
     """Scores, explains, completes and recommends outfits.
 
-    Items of each category are put into clusters, by each part of their
-    embedding; how often clusters meet in outfits that somebody put together
-    is the composition graph, and how much more often than by chance the
-    attribute matching map `M_k`. An outfit `o` has the scores
+    Items of each category are put into clusters, by the direction of each part
+    of their embedding from its mean; how often clusters meet in outfits that
+    somebody put together is the composition graph, and how much more often
+    than by chance the attribute matching map `M_k`. An outfit `o` has the
+    scores
 
     ```
     S_k(o) = geometric mean over pairs of items of M_k[cluster of one, of the
@@ -382,7 +384,10 @@ class OutfitComposer(keras.Model):
         scores, total = {}, 0.0
         for number, (part, weight) in enumerate(self.part_weights.items()):
             near = [
-                one_hot(found[part], graph.centers[part][place])
+                one_hot(
+                    directions(found[part], graph.means[part]),
+                    graph.centers[part][place],
+                )
                 for found, place in zip(parts, places)
             ]
             logs = [
@@ -444,7 +449,6 @@ def one_hot(part, centers):
         part: tensor `(batch, numbers)`.
         centers: float array `(centres, numbers)`.
     """
-    part = ops.cast(part, "float32")
     # Without the square of the part, which is the same for all centres.
     squares = np.square(centers).sum(axis=1)
     far = ops.matmul(part, -2.0 * centers.T) + squares

@@ -5,9 +5,11 @@ import itertools
 import json
 
 import numpy as np
+from keras import ops
 
 from keras_vipa.applications.outfit.matching import beam_search
 from keras_vipa.applications.outfit.matching import composition_graph
+from keras_vipa.applications.outfit.matching import directions
 from keras_vipa.applications.outfit.matching import k_means
 from keras_vipa.applications.outfit.matching import matching_maps
 from keras_vipa.applications.outfit.matching import nearest
@@ -25,7 +27,9 @@ class CompositionGraph:
         parts: dict, name of a part -> float array `(items, numbers)`.
         labels: dict, attribute -> string array `(items,)`.
         categories: string array `(items,)`.
-        centers: dict, part -> float array `(nodes, numbers)`.
+        means: dict, part -> float array `(numbers,)`.
+        centers: dict, part -> float array `(nodes, numbers)`, of directions
+            from these.
         counts: float array `(parts, nodes, nodes)`, edges of the graph.
         about: dict of what is no array: `names` of the categories, the
             category of each node (`nodes`), the `kinds` of outfits, and
@@ -34,16 +38,24 @@ class CompositionGraph:
     """
 
     def __init__(
-        self, parts, labels, categories, centers, counts, about, smoothing
+        self,
+        parts,
+        labels,
+        categories,
+        means,
+        centers,
+        counts,
+        about,
+        smoothing,
     ):
         self.parts, self.labels = parts, labels
-        self.categories, self.centers = categories, centers
+        self.categories, self.means, self.centers = categories, means, centers
         self.counts, self.about = counts, about
         of_nodes = np.array(about["nodes"])
         self.maps = np.stack(
             [matching_maps(c, of_nodes, smoothing) for c in counts]
         )
-        self.node_categories = of_nodes
+        self.logs, self.node_categories = np.log(self.maps), of_nodes
         self._assign()
 
     @classmethod
@@ -63,11 +75,13 @@ class CompositionGraph:
         """
         names = np.unique(categories).tolist()
         nodes, centers = [], collections.defaultdict(list)
+        means = {part: values.mean(axis=0) for part, values in parts.items()}
+        around = {k: on_sphere(v, means[k]) for k, v in parts.items()}
         for number, name in enumerate(names):
             mine = categories == name
             count = min(clusters, int(mine.sum()))
             nodes += [number] * count
-            for part, values in parts.items():
+            for part, values in around.items():
                 found = k_means(values[mine], count, seed)
                 centers[part].append(found)
         centers = {k: np.concatenate(v) for k, v in centers.items()}
@@ -86,6 +100,7 @@ class CompositionGraph:
             parts,
             labels,
             categories,
+            means,
             centers,
             np.zeros(shape),
             about,
@@ -98,6 +113,7 @@ class CompositionGraph:
             parts,
             labels,
             categories,
+            means,
             centers,
             np.stack(counts),
             about,
@@ -123,13 +139,13 @@ class CompositionGraph:
         self.nodes = np.zeros((len(self.parts), count), int)
         self.distance = np.zeros(count)
         for number, (part, values) in enumerate(self.parts.items()):
-            scale = max(float(np.std(values)), 1e-9)
+            values = on_sphere(values, self.means[part])
             for name in self.about["names"]:
                 mine, nodes = self.categories == name, self.nodes_of(name)
                 centers = self.centers[part][nodes]
                 near, far = nearest(values[mine], centers)
                 self.nodes[number, mine] = nodes[near]
-                self.distance[mine] += far / scale
+                self.distance[mine] += far
 
     def names_of_nodes(self):
         """The most frequent label of each node, lists of strings."""
@@ -170,16 +186,15 @@ class CompositionGraph:
         """`S_k` of checked outfits: float array `(outfits, parts)`."""
         table = list(itertools.zip_longest(*outfits, fillvalue=-1))
         table = np.array(table, int).reshape(len(table), len(outfits)).T
-        return part_scores(self.maps, self.nodes, table)
+        return part_scores(self.logs, self.nodes, table)
 
     def pair_scores(self, weights):
         """A function, items `(a,)` and `(b,)` to `sum_k w_k log M_k`."""
-        logs = np.log(self.maps)
 
         def scores(one, other):
             return sum(
                 weight * matrix[np.ix_(nodes[one], nodes[other])]
-                for weight, matrix, nodes in zip(weights, logs, self.nodes)
+                for weight, matrix, nodes in zip(weights, self.logs, self.nodes)
                 if weight
             )
 
@@ -232,8 +247,12 @@ class CompositionGraph:
         return {
             "texts": np.frombuffer(json.dumps(texts).encode(), "uint8"),
             "counts": self.counts,
-            **{f"part_{n}": v for n, v in enumerate(self.parts.values())},
-            **{f"centers_{n}": v for n, v in enumerate(self.centers.values())},
+            **{
+                f"{kind}_{number}": values[name]
+                for kind in ("parts", "means", "centers")
+                for values in [getattr(self, kind)]
+                for number, name in enumerate(self.parts)
+            },
         }
 
     @classmethod
@@ -245,12 +264,12 @@ class CompositionGraph:
             smoothing: float.
         """
         texts = json.loads(np.asarray(store["texts"]).tobytes())
-        parts, centers = (
+        parts, means, centers = (
             {
                 name: np.array(store[f"{kind}_{number}"])
                 for number, name in enumerate(texts["parts"])
             }
-            for kind in ("part", "centers")
+            for kind in ("parts", "means", "centers")
         )
         labels = {k: np.array(v) for k, v in texts["labels"].items()}
         categories = np.array(texts["categories"])
@@ -259,11 +278,17 @@ class CompositionGraph:
             parts,
             labels,
             categories,
+            means,
             centers,
             counts,
             texts["about"],
             smoothing,
         )
+
+
+def on_sphere(values, mean):
+    """`directions` as a NumPy array."""
+    return ops.convert_to_numpy(directions(values, mean))
 
 
 def checked_strings(name, values, count):

@@ -7,6 +7,7 @@ nodes of all categories are counted on in one row.
 import itertools
 
 import numpy as np
+from keras import ops
 
 
 def k_means(points, count, seed=0, rounds=50):
@@ -42,6 +43,24 @@ def k_means(points, count, seed=0, rounds=50):
             break
         centers = moved
     return centers.astype("float32")
+
+
+def directions(points, mean):
+    """Points on a sphere around a mean.
+
+    How far out a part is says how sure an encoder was; what is read from it is
+    the direction.
+
+    Args:
+        points: float array or tensor `(n, numbers)`.
+        mean: float array `(numbers,)`.
+
+    Returns:
+        A float32 tensor `(n, numbers)`.
+    """
+    around = ops.cast(points, "float32") - mean
+    squares = ops.sum(ops.square(around), axis=-1, keepdims=True)
+    return around / ops.sqrt(squares + 1e-9)
 
 
 def nearest(points, centers):
@@ -132,16 +151,15 @@ def matching_maps(graph, categories, smoothing):
     return found
 
 
-def part_scores(maps, nodes, outfits):
+def part_scores(logs, nodes, outfits):
     """`S_k`, geometric mean over pairs of `M_k`: array `(outfits, parts)`.
 
     Args:
-        maps: float array `(parts, nodes, nodes)`.
+        logs: float array `(parts, nodes, nodes)`, `log M_k`.
         nodes: integer array `(parts, items)`.
         outfits: integer array `(outfits, places)`, filled with -1.
     """
-    logs = np.log(maps)
-    total = np.zeros((len(outfits), len(maps)))
+    total = np.zeros((len(outfits), len(logs)))
     count = np.zeros(len(outfits))
     for one, other in itertools.combinations(range(outfits.shape[1]), 2):
         first, second = outfits[:, one], outfits[:, other]
