@@ -1,4 +1,4 @@
-"""# Read Mandarin from lips, one step at a time
+r"""# Read Mandarin from lips, one step at a time
 
 **Author:** keras_vipa authors<br>
 **Date created:** 2026/11/27<br>
@@ -15,7 +15,7 @@ once. CSSMCM ([Zhao, Xu and Song, MM Asia
 $p$ from the clip $x$, which is what lips show; tones $t$ from clip and
 syllables; characters $y$ from all three:
 
-$$P(y|x) = \\sum_p \\sum_t P(y|p, t, x) \\, P(t|p, x) \\, P(p|x)$$
+$$P(y|x) = \sum_p \sum_t P(y|p, t, x) \, P(t|p, x) \, P(p|x)$$
 
 of which, as it reads, only the likeliest terms are followed.
 """  # noqa: D415

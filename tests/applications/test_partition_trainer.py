@@ -147,7 +147,7 @@ class TestIndependence(TestCase):
             array(found["color of shape"]), entropy / np.log(3), rtol=1e-4
         )
         for weight in opponents.weights:
-            weight.assign(ops.zeros_like(weight))
+            weight.assign(np.zeros(weight.shape))
         for error in opponents.errors(parts, labels).values():
             np.testing.assert_allclose(array(error), 1.0, rtol=1e-5)
 
