@@ -25,7 +25,7 @@ class TestLeakage:
         train, test = bits(1000, 0), bits(1000, 1)
         for hidden, rest in ((0, 0.0), (16, 1.0)):
             found = metrics.leakage_matrix(
-                *train, *test, hidden=hidden, steps=300
+                *train, *test, hidden=hidden, steps=800
             )
             assert found["parts"] == ["color", "shape", "rest"]
             assert found["attributes"] == ["color", "shape"]
