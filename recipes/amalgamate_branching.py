@@ -219,7 +219,7 @@ def main(args):
     task = scenes.Task(args)
     summary = seeds.run(args, task, run_seed, draw(task))
     print("Mean and standard deviation over seeds")
-    print(scoreboard.format_summary(summary, {"seconds": 0}))
+    print(scoreboard.format_summary(summary, {"seconds": 0, "parameters": 0}))
     print(f"Written to {args.output}")
 
 

@@ -143,7 +143,7 @@ def main(args):
     task = attributes.Task(args)
     summary = seeds.run(args, task, run_seed, draw(task))
     print(f"{task.measures} in %, mean and standard deviation over seeds")
-    print(scoreboard.format_summary(summary, {"seconds": 0}))
+    print(scoreboard.format_summary(summary, {"seconds": 0, "parameters": 0}))
     print(f"Written to {args.output}")
 
 

@@ -126,27 +126,27 @@ WEIGHTS = {
     },
     "rooms_parsing": {
         "file": "rooms_parsing.keras",
-        "sha256": "95cd30edb36aae69cbc1776c038b59e1"
-        "96e48d3209c290764220f1fceac8b2f2",
+        "sha256": "06bde7a70f9b2630bcad2d53c2f55e9d"
+        "54ac69a3bebc0a11442c43168855661c",
         "parameters": 125355,
         "command": _ROOMS,
-        "test_scores": {"miou": 0.3357, "pixel_accuracy": 0.6819},
+        "test_scores": {"miou": 0.3369, "pixel_accuracy": 0.6826},
     },
     "rooms_depth": {
         "file": "rooms_depth.keras",
-        "sha256": "b35ca348c55ad78cbb3f7961b2e1bd4e"
-        "fb25260e8a146e9ffaaeefd7aad78190",
+        "sha256": "fe143fc702eddaa221c62decdf1fa1d7"
+        "794df54eedf8a0531ec49e0420a551cb",
         "parameters": 123905,
         "command": _ROOMS,
-        "test_scores": {"abs_rel": 0.1667, "rmse": 0.5999},
+        "test_scores": {"abs_rel": 0.164, "rmse": 0.5756},
     },
     "rooms_normals": {
         "file": "rooms_normals.keras",
-        "sha256": "bc4de2543c6c7985af246a8cda7161e9"
-        "f0b0b32dac75b2c344de4d0869bb0898",
+        "sha256": "4172f65b0ac7061b5f8f3bd224b9f401"
+        "65743d20dcc553d05eefd8c71ec9d925",
         "parameters": 124195,
         "command": _ROOMS,
-        "test_scores": {"mean_angle": 23.191, "within_30": 0.7227},
+        "test_scores": {"mean_angle": 22.6601, "within_30": 0.7381},
     },
     "cssmcm_lips": {
         "file": "cssmcm_lips.weights.h5",

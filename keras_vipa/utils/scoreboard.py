@@ -6,9 +6,6 @@ import numpy as np
 
 from keras_vipa.utils import reports
 
-# What the rows of a model have in common, whatever the seed.
-OF_A_MODEL = ["model", "parameters", "ratio"]
-
 
 class Scoreboard:
     """Rows of scores of several models, for any method.

@@ -204,5 +204,5 @@ def run(args, task, run_seed, draw, columns=("parts", "joint")):
 
     summary = seeds.run(args, task, run_seed, figures)
     print(f"{label}, mean and standard deviation over seeds")
-    print(scoreboard.format_summary(summary, {"seconds": 0}))
+    print(scoreboard.format_summary(summary, {"seconds": 0, "parameters": 0}))
     print(f"Written to {args.output}")

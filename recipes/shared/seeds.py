@@ -40,8 +40,7 @@ def run(args, task, run_seed, draw):
             results += rows
             if seed == args.seeds[0]:
                 first = last, curves
-    factors = task.columns | {"seconds": 1}
-    summary = scoreboard.summarize(results, scoreboard.OF_A_MODEL, factors)
+    summary = summarized(results, task.columns)
     last, curves = first
     figures = draw(summary, last, curves)
     with recipe.results(args) as folder:
@@ -55,4 +54,27 @@ def run(args, task, run_seed, draw):
             figure.savefig(folder / name, dpi=120)
         more = {"measures": task.measures, "summary": summary}
         recipe.write_report(args, results, folder, curves=curves, **more)
+    return summary
+
+
+def summarized(results, columns):
+    """A summary of rows by model, whose size may differ from seed to seed.
+
+    Args:
+        results: list of dicts.
+        columns: dict, score of a row -> factor.
+
+    Returns:
+        As `scoreboard.summarize`; sizes that do not differ are numbers.
+    """
+    sizes = {"parameters": 1, "ratio": 1}
+    factors = columns | sizes | {"seconds": 1}
+    summary = scoreboard.summarize(results, "model", factors)
+    for row in summary:
+        for key in sizes:
+            known = {
+                one[key] for one in results if one["model"] == row["model"]
+            }
+            if len(known) == 1:
+                row[key] = known.pop()
     return summary
