@@ -162,8 +162,9 @@ class ModelSpace:
 
         Raises:
             ValueError: If the name is taken, the model has several inputs or no
-                gradient, what it gives is not finite, or what is explained is
-                the same for all images, as is the sum of a softmax.
+                gradient, its weights or what it gives are not finite, or what
+                is explained is the same for all images, as is the sum of a
+                softmax.
         """
         if not isinstance(name, str):
             checks.fail("`name` must be a string", "name", name)
@@ -173,6 +174,9 @@ class ModelSpace:
                 f"name: {name!r}"
             )
         framed = self._frame(name, model, preprocess)
+        # Outputs need not show it: on some processors, ReLU of NaN is 0.
+        if not all(np.isfinite(w).all() for w in framed.get_weights()):
+            raise ValueError(f"The weights of network {name!r} are not finite.")
         try:
             found, dead = self._describe(framed, target)
         except ValueError as error:
