@@ -24,7 +24,13 @@ gain are those of one seed to the same seed.
 Written to `--output`: `report.json` and `report.png`.
 """
 
+import pathlib
+import sys
+
 from keras_vipa.utils import recipe
+
+# What recipes share.
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
 
 # isort: split
 

@@ -24,7 +24,13 @@ learn from the validation garments. They are judged on the second half of these
 Written to `--output`: `report.json`, `leakage.png` and `report.png`.
 """
 
+import pathlib
+import sys
+
 from keras_vipa.utils import recipe
+
+# What recipes share.
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
 
 # isort: split
 

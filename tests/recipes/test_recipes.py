@@ -9,6 +9,7 @@ import warnings
 
 import pytest
 from PIL import Image
+from test_case import run_python
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RECIPES = [
@@ -98,6 +99,13 @@ def test_recipe(recipe, tmp_path, monkeypatch, request):
     # What a build makes is no picture.
     assert recipe.parent.name == "build" or list(output.rglob("*.png"))
     assert list(tmp_path.iterdir()) == [output]
+
+
+@pytest.mark.parametrize("name", ["ablate_selective", "compare_partitions"])
+def test_studies_find_what_recipes_share(name, tmp_path):
+    """As a command, whose folder has no `shared`."""
+    path = ROOT / "recipes" / "studies" / f"{name}.py"
+    assert "--seeds" in run_python(path, "--help", cwd=tmp_path)
 
 
 # The check finds what it is there to find.
