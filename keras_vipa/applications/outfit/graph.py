@@ -50,13 +50,9 @@ class CompositionGraph:
     ):
         self.parts, self.labels = parts, labels
         self.categories, self.means, self.centers = categories, means, centers
-        self.counts, self.about = counts, about
-        of_nodes = np.array(about["nodes"])
-        self.maps = np.stack(
-            [matching_maps(c, of_nodes, smoothing) for c in counts]
-        )
-        self.logs, self.node_categories = np.log(self.maps), of_nodes
+        self.about, self.node_categories = about, np.array(about["nodes"])
         self._assign()
+        self._count(counts, smoothing)
 
     @classmethod
     def learn(
@@ -109,16 +105,8 @@ class CompositionGraph:
         pairs = pairs_of(outfits)
         counts = [composition_graph(n, pairs, len(nodes)) for n in made.nodes]
         about["node_names"] = made.names_of_nodes()
-        return cls(
-            parts,
-            labels,
-            categories,
-            means,
-            centers,
-            np.stack(counts),
-            about,
-            smoothing,
-        )
+        made._count(np.stack(counts), smoothing)
+        return made
 
     def add(self, parts, categories, labels):
         """Add items; returns their numbers. Clusters and maps stay."""
@@ -132,6 +120,14 @@ class CompositionGraph:
         self.categories = np.concatenate([self.categories, categories])
         self._assign()
         return list(range(first, len(self.categories)))
+
+    def _count(self, counts, smoothing):
+        """Keep the edges of the graph, and the maps that follow from them."""
+        self.counts = counts
+        self.maps = np.stack(
+            [matching_maps(c, self.node_categories, smoothing) for c in counts]
+        )
+        self.logs = np.log(self.maps)
 
     def _assign(self):
         """The nodes of all items, and how far these are from their centres."""
